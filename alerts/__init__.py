@@ -1,0 +1,1 @@
+"""store → alert → incident → notifier: rules, detection, incidents, delivery."""

@@ -1,0 +1,1 @@
+"""source → item: the Scrapy project that reads forums, review pages, feeds and search results."""

@@ -1,0 +1,98 @@
+"""What a platform parser is: a pure function from a fetched page to items and links."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from pipeline.item import Published, RankedResult
+from pipeline.words import Answer, Kind
+
+
+class PageFile(msgspec.Struct, frozen=True, kw_only=True):
+    """One fetched page or API answer, as a parser gets it."""
+
+    url: str
+    body: bytes
+    now: datetime
+    """Aware time of the fetch; relative dates count from it."""
+    zone: ZoneInfo
+    """Zone of times printed without one."""
+    headers: Mapping[str, str] = {}
+    """Lower-case names."""
+    status: int = 200
+
+
+class ParsedItem(msgspec.Struct, frozen=True, kw_only=True):
+    """One post, review, reply, article, comment or result of a page. Author in clear."""
+
+    kind: Kind
+    id: str
+    """As the page names it: ``p1234``."""
+    url: str | None = None
+    author: str | None = None
+    author_id: str | None = None
+    title: str = ""
+    text: str = ""
+    published: Published = Published()
+    rating: float | None = None
+    rating_raw: str | None = None
+    rating_scale: str | None = None
+    votes: int | None = None
+    parent: str | None = None
+    """``id`` of what it answers."""
+    parent_author: str | None = None
+    thread: str | None = None
+    position: int | None = None
+    quotes_removed: int = 0
+    images: int = 0
+    deleted: bool = False
+    teaser: bool = False
+    """Only the beginning stands here; the full text is at ``url``."""
+
+
+class ThreadRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of a list of threads."""
+
+    id: str
+    url: str
+    title: str
+    last_item: str | None = None
+    """Id of the newest post (``p1234``)."""
+    last_url: str | None = None
+    """Address that shows the newest post."""
+    last_time: datetime | None = None
+    replies: int | None = None
+    sticky: bool = False
+
+
+class Links(msgspec.Struct, frozen=True, kw_only=True):
+    """Where to go on from a page."""
+
+    next: tuple[str, ...] = ()
+    """Following pages (older entries for lists)."""
+    previous: tuple[str, ...] = ()
+    threads: tuple[str, ...] = ()
+    items: tuple[str, ...] = ()
+    feeds: tuple[str, ...] = ()
+
+
+class Parsed(msgspec.Struct, frozen=True, kw_only=True):
+    """What one page gave."""
+
+    state: Answer
+    reason: str = ""
+    items: tuple[ParsedItem, ...] = ()
+    threads: tuple[ThreadRow, ...] = ()
+    links: Links = Links()
+    thread: str | None = None
+    """Id of the thread this page belongs to."""
+    thread_title: str = ""
+    lang: str | None = None
+    results: tuple[RankedResult, ...] = ()
+    unresponsive: tuple[tuple[str, str], ...] = ()
+    first_page: bool | None = None
+    """Whether the thread's opening post is on this page; None where unknown."""

@@ -1,0 +1,69 @@
+"""One visit to one source: what it starts from, what it may read, what it found out. No network, no database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel
+
+from pipeline.words import Answer, Channel
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadMark:
+    """How far a thread has been read: id and time of its newest known item, and how many there are."""
+
+    last_item: str | None = None
+    last_time: datetime | None = None
+    count: int | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """Spider's own plain data, such as hashes of the items on the last page (to notice edits)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a spider is given: the source, its options, and what the last visit remembered."""
+
+    source: str
+    url: str
+    channel: Channel
+    options: BaseModel
+    zone: ZoneInfo
+    started: datetime
+    first_contact: bool
+    backfill_from: datetime
+    """On first contact nothing older than this is read."""
+    watermark: datetime | None
+    cursor: Mapping[str, Any]
+    thread_mark: Callable[[str], ThreadMark | None]
+    """Looks a thread up by its id."""
+    thread_known: Callable[[str, str], bool]
+    """(origin, native thread id) → whether title and opening post are known."""
+    max_pages: int
+    now: Callable[[], datetime]
+
+
+@dataclass(slots=True)
+class Visit:
+    """What a visit found out. Applied to the state database only after every item is durable."""
+
+    complete: bool = False
+    """Every list page down to the cursor and every changed thread was read."""
+    reason: str = ""
+    behind: bool = False
+    complete_from: datetime | None = None
+    """First contact: last-post time of the oldest list row read, or the oldest feed entry."""
+    cursor: dict[str, Any] = field(default_factory=dict)
+    """Replaces the source's cursor, if the visit is complete or the spider says so with ``keep_cursor``."""
+    keep_cursor: bool = False
+    has_watermark: bool = True
+    """False for ranked result lists and the like: exposure unknown, no baseline."""
+    threads: dict[str, ThreadMark] = field(default_factory=dict)
+    """Marks of the threads that were read to the end."""
+    holes: list[tuple[datetime, datetime, str]] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
+    items: int = 0

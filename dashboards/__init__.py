@@ -1,0 +1,1 @@
+"""Everything readable: built-in pages, REST interface, metrics."""

@@ -1,0 +1,1 @@
+"""item → mention → store: matching, language, tone, stories, the search language, both databases, configuration."""

@@ -1,0 +1,210 @@
+"""The one configuration: what ``sturmwarte.toml`` may say. Loading and its error messages: ``pipeline.toml``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+from pipeline.duration import format_duration, parse_duration
+from pipeline.words import BrandKind, Channel
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(parse_duration),
+    PlainSerializer(format_duration, return_type=str),
+]
+"""A span of time written as ``30s``, ``5m``, ``4h``, ``14d``."""
+
+Language = Literal["de", "en"]
+Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+
+
+class Table(BaseModel):
+    """A table of the configuration; an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class Brand(Table):
+    """What is watched: ``[brands.ID]``."""
+
+    name: str = Field(min_length=1, description="The name people read; also matched.")
+    names: tuple[str, ...] = Field((), description="Further spellings of the name.")
+    aliases: tuple[str, ...] = Field((), description="Other things that mean the brand: products, campaign names.")
+    exclusions: tuple[str, ...] = Field(
+        (), description="Words and phrases that contain the name and do not mean the brand."
+    )
+    context: tuple[str, ...] = Field(
+        (),
+        description="If set, an ambiguous name counts only with one of these words in the text, title or thread.",
+    )
+    ambiguous: tuple[str, ...] = Field((), description="The names that need context; empty: all names.")
+    accounts: tuple[str, ...] = Field((), description="Own accounts (without @): their words are not opinion.")
+    domains: tuple[str, ...] = Field((), description="Own domains.")
+    staff: tuple[str, ...] = Field((), description="Accounts of own staff.")
+    persons: tuple[str, ...] = Field((), description="Persons who stand for the brand.")
+    kind: BrandKind = BrandKind.BRAND
+
+
+class Source(Table):
+    """A place to watch: ``[sources.ID]``. Further keys are the options of its spider."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    spider: str
+    url: str
+    channel: Channel | None = Field(None, description="Kind of place; the spider's own where not given.")
+    about: str | None = Field(None, description="Brand that everything here is about.")
+    name: str = Field("", description="What people read; the id where not given.")
+    interval: Duration | None = Field(None, description="Time between two visits; the spider's own where not given.")
+    backfill: Duration = Field(timedelta(days=30), description="How far back the first visit reads.")
+    paused: bool = False
+    retired: bool = Field(False, description="No longer visited; its history stays.")
+    zone: str | None = Field(
+        None, description="Time zone of times printed without one; the general one where not given."
+    )
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The keys that belong to the spider."""
+        return dict(self.model_extra or {})
+
+
+class RuleEntry(Table):
+    """A rule in force: ``[rules.ID]``. Further keys are the options of its kind."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    rule: str = Field(description="Kind of rule, such as surge or keyword.")
+    brands: tuple[str, ...] = Field((), description="Brands it watches; empty: all.")
+    receivers: tuple[str, ...] = Field((), description="Who is told; empty: all.")
+    enabled: bool = True
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The keys that belong to the rule."""
+        return dict(self.model_extra or {})
+
+
+class Receiver(Table):
+    """Who is told: ``[receivers.ID]``. Further keys are the options of its notifier."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    notifier: str = "email"
+    address: str = ""
+    name: str = ""
+    language: Language = "de"
+    min_level: int = Field(2, ge=0, le=6, description="Lowest wind force that is sent.")
+    operator: bool = Field(False, description="Also told when a source is blind.")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The keys that belong to the notifier."""
+        return dict(self.model_extra or {})
+
+
+class Mail(Table):
+    """The mail server: ``[mail]``. The password comes from a file or from the environment, never from here."""
+
+    server: str = ""
+    port: int = Field(587, ge=1, le=65535)
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    user: str = ""
+    password_file: Path | None = None
+    password_env: str = Field("STURMWARTE_MAIL_PASSWORD", description="Environment variable with the password.")
+    sender: str = Field("", description="Address mails come from; the contact address where not given.")
+    timeout: Duration = timedelta(seconds=30)
+
+
+class Web(Table):
+    """The pages: ``[web]``."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8640, ge=0, le=65535)
+    password_file: Path | None = None
+    password_env: str = "STURMWARTE_WEB_PASSWORD"
+
+
+class Crawl(Table):
+    """How politely is read: ``[crawl]``."""
+
+    delay: float = Field(2.0, ge=0, description="Seconds between two requests to one host.")
+    timeout: Duration = timedelta(seconds=30)
+    max_bytes: int = Field(5_000_000, ge=10_000)
+    max_pages: int = Field(50, ge=1, description="Pages one visit may read beside the lists.")
+    allow_private: tuple[str, ...] = Field(
+        (), description="Hosts or addresses inside the own network that may be read, such as 127.0.0.1."
+    )
+    threads: int = Field(8, ge=1, description="Sources that are read at the same time.")
+
+
+class Retention(Table):
+    """How long things are kept: ``[retention]``."""
+
+    mentions: Duration = timedelta(days=730)
+    raw: Duration = timedelta(days=14)
+    fetches: Duration = timedelta(days=30)
+
+
+class Counting(Table):
+    """How numbers are made: ``[counting]``."""
+
+    min_n: int = Field(20, ge=1, description="Fewer opinions than this have no share.")
+
+
+class StoreTable(Table):
+    """Where mentions live: ``[store]``."""
+
+    engine: Literal["sqlite"] = "sqlite"
+
+
+class Demo(Table):
+    """Set by the demonstration only: ``[demo]``."""
+
+    mailbox: Path | None = Field(None, description="File the demonstration's SMTP catcher writes messages to.")
+
+
+class Configuration(Table):
+    """All of ``sturmwarte.toml``."""
+
+    contact: str = Field(
+        "", description="Mail address or page for operators of watched sites; nothing is crawled without."
+    )
+    public_url: str = Field("http://127.0.0.1:8640", description="Address under which receivers reach the pages.")
+    data: Path = Field(Path("data"), description="Folder of both databases; relative to this file.")
+    languages: tuple[Language, ...] = ("de", "en")
+    language: Language = Field("de", description="Of the pages.")
+    zone: str = "Europe/Berlin"
+    organisation: str = Field("", description="Named in the user agent.")
+    brands: Mapping[Identifier, Brand] = Field(default_factory=dict)
+    sources: Mapping[Identifier, Source] = Field(default_factory=dict)
+    rules: Mapping[Identifier, RuleEntry] = Field(default_factory=dict)
+    receivers: Mapping[Identifier, Receiver] = Field(default_factory=dict)
+    mail: Mail = Mail()
+    web: Web = Web()
+    crawl: Crawl = Crawl()
+    retention: Retention = Retention()
+    counting: Counting = Counting()
+    store: StoreTable = StoreTable()
+    demo: Demo = Demo()
+
+    @property
+    def timezone(self) -> ZoneInfo:
+        """The time zone people read times in."""
+        return ZoneInfo(self.zone)
+
+    def source_name(self, source: str) -> str:
+        """What people read for a source id."""
+        entry = self.sources.get(source)
+        return (entry.name if entry else "") or source
+
+    def brand_name(self, brand: str) -> str:
+        """What people read for a brand id."""
+        entry = self.brands.get(brand)
+        return entry.name if entry else brand

@@ -1,0 +1,1 @@
+"""Where mentions live: one protocol, one contract, several engines."""

@@ -51,6 +51,7 @@ class Draft:
     story: str | None = None
     is_copy: bool = False
     signature: tuple[int, ...] = ()
+    week: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,57 @@
+"""The pipeline put together: clean → match → language → tone → story → store."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from pipeline.clock import Clock
+from pipeline.configuration import Configuration
+from pipeline.draft import Draft
+from pipeline.matching import voice_of
+from pipeline.run import Pipeline
+from pipeline.secrets import author_key
+from pipeline.spool import Spool
+from pipeline.state.database import State
+from pipeline.state.tables import source
+from pipeline.state.threads import StateThreads
+from pipeline.steps.clean import CleanStep
+from pipeline.steps.language import LanguageStep
+from pipeline.steps.match import MatchStep
+from pipeline.steps.story import StoryStep
+from pipeline.steps.tone import ToneStep
+from pipeline.store.protocol import Store
+from pipeline.tone import ANALYSIS_VERSION
+from pipeline.words import Voice
+
+
+def build_pipeline(configuration: Configuration, store: Store, state: State, *, folder: Path, clock: Clock) -> Pipeline:
+    """The pipeline of a data folder. Raises SecretMissing where there are mentions but no key of the pseudonyms."""
+    key = author_key(folder, data_present=bool(store.statistics()["mentions"]))
+    brands = configuration.brands
+
+    def voices(draft: Draft, brand: str) -> Voice:
+        return voice_of(brands[brand], draft.item, draft.item.author)
+
+    def set_watermark(name: str, at: datetime) -> None:
+        forward = sa.or_(source.c.watermark.is_(None), source.c.watermark < at)
+        with state.begin() as connection:
+            connection.execute(sa.update(source).where(source.c.id == name, forward).values(watermark=at))
+
+    return Pipeline(
+        (
+            CleanStep(key),
+            MatchStep(configuration, StateThreads(state, clock)),
+            LanguageStep(configuration.languages),
+            ToneStep(brands),
+            StoryStep(store),
+        ),
+        store,
+        Spool(folder / "spool"),
+        voices=voices,
+        version=ANALYSIS_VERSION,
+        clock=clock,
+        set_watermark=set_watermark,
+    )

@@ -1,0 +1,262 @@
+"""The way through: items in, durable mentions out. Order of the steps: ``pipeline.build``."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+
+import msgspec
+import structlog
+from msgspec.structs import replace
+
+from pipeline.clock import Clock
+from pipeline.draft import Draft, Step
+from pipeline.identity import uid_of
+from pipeline.item import Item
+from pipeline.mention import Analysis, Crawled, Mention, Opinion, text_hash
+from pipeline.spool import Quarantined, Spool, Waiting, Watermark
+from pipeline.steps.story import Assigned, StoryText, assign
+from pipeline.store.protocol import Store, StoreError
+from pipeline.times import Placed, place
+from pipeline.words import Kind, Voice
+
+log = structlog.get_logger()
+BATCH = 500
+
+
+class Fed(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a batch of items; the parts add up to the items given (a uid given twice counts once)."""
+
+    stored: int = 0
+    revised: int = 0
+    unchanged: int = 0
+    ignored: int = 0
+    """About no brand, erased, or older than the retention."""
+    spooled: int = 0
+    quarantined: int = 0
+
+    def __add__(self, other: Fed) -> Fed:
+        return Fed(**{name: getattr(self, name) + getattr(other, name) for name in self.__struct_fields__})
+
+
+class Pipeline:
+    """Takes items through the steps into the store; into the spool while the store is down.
+
+    ``feed`` returns only when everything given is durable or quarantined. Safe to call from several threads.
+    """
+
+    def __init__(
+        self,
+        steps: Sequence[Step],
+        store: Store,
+        spool: Spool,
+        *,
+        voices: Callable[[Draft, str], Voice],
+        version: int,
+        clock: Clock,
+        set_watermark: Callable[[str, datetime], None],
+    ) -> None:
+        self.steps, self.store, self.spool = tuple(steps), store, spool
+        self._voices, self._version, self._clock, self._set_watermark = voices, version, clock, set_watermark
+        self._lock = threading.Lock()
+
+    def feed(self, items: Sequence[Item]) -> Fed:
+        """Make items durable as mentions. Raises OSError only where neither store nor spool can be written."""
+        fed = Fed()
+        with self._lock:
+            for start in range(0, len(items), BATCH):
+                fed += self._feed(items[start : start + BATCH])
+        return fed
+
+    def drain(self) -> int:
+        """Move what waits in the spool into the store; returns how many. Stops quietly while the store is down."""
+        with self._lock:
+            try:
+                return self._drain()
+            except StoreError as error:
+                log.warning("store still unavailable", reason=str(error))
+                return 0
+
+    def spool_watermark(self, source: str, at: datetime) -> bool:
+        """Set a source's watermark once all that it brought is stored. True if that is now (nothing waits)."""
+        with self._lock:
+            if self.spool.segments():
+                self.spool.append([Watermark(source=source, at=at)])
+                return False
+        self._set_watermark(source, at)
+        return True
+
+    def close(self) -> None:
+        """Close the store."""
+        self.store.close()
+
+    def _feed(self, items: Sequence[Item]) -> Fed:
+        drafts = {uid: Draft(item, uid) for item in items for uid in (uid_of(item.origin, item.native_id),)}
+        try:
+            processed, quarantined = self._process(list(drafts.values()))
+            fed = self._write(processed)
+        except StoreError as error:
+            log.warning("store unavailable, spooling", reason=str(error))
+            fresh = [Draft(draft.item, draft.uid) for draft in drafts.values()]
+            processed, quarantined = self._process(fresh, without="story")
+            self.spool.append([Waiting(mention=self._mention(draft)) for draft in processed])
+            fed = Fed(spooled=len(processed))
+        ignored = len(drafts) - len(processed) - quarantined
+        return fed + Fed(ignored=ignored, quarantined=quarantined)
+
+    def _process(self, drafts: list[Draft], *, without: str = "") -> tuple[list[Draft], int]:
+        """The drafts that are mentions, and how many broke a step and went to the quarantine."""
+        steps = [step for step in self.steps if step.name != without]
+        try:
+            return _through(steps, drafts), 0
+        except StoreError:
+            raise
+        except Exception:
+            return self._one_by_one(steps, [Draft(draft.item, draft.uid) for draft in drafts])
+
+    def _one_by_one(self, steps: Sequence[Step], drafts: list[Draft]) -> tuple[list[Draft], int]:
+        """Something in the batch breaks a step: find it, quarantine it, go on with the rest."""
+        good: list[Draft] = []
+        broken: list[Quarantined] = []
+        for draft in drafts:
+            try:
+                good.extend(_through(steps, [draft]))
+            except StoreError:
+                raise
+            except Exception as error:
+                log.error("item quarantined", uid=draft.uid, source=draft.item.source, reason=repr(error))
+                nameless = replace(draft.item, author=None, author_id=None, parent_author=None)
+                record = msgspec.Raw(msgspec.json.encode(nameless))
+                broken.append(Quarantined(at=self._clock.now(), reason=repr(error), record=record))
+        if broken:
+            self.spool.quarantine(broken)
+        return good, len(broken)
+
+    def _write(self, drafts: list[Draft]) -> Fed:
+        self._drain()
+        if not drafts:
+            return Fed()
+        written = self.store.write([self._mention(draft) for draft in drafts])
+        refused = {uid for uid, _ in written.refused}
+        self._note_signatures((draft.uid, draft.week, draft.signature) for draft in drafts if draft.uid not in refused)
+        return Fed(
+            stored=len(written.created),
+            revised=len(written.revised),
+            unchanged=len(written.unchanged),
+            ignored=len(written.refused),
+        )
+
+    def _note_signatures(self, signatures: Iterable[tuple[str, int, tuple[int, ...]]]) -> None:
+        weeks: dict[int, dict[str, tuple[int, ...]]] = {}
+        for uid, week, bands in signatures:
+            if bands:
+                weeks.setdefault(week, {})[uid] = bands
+        for week, noted in weeks.items():
+            self.store.note_signatures(noted, week)
+
+    def _drain(self) -> int:
+        if not self.spool.segments():
+            return 0
+        drained = self.spool.drain(self._write_late, self._set_watermark)
+        log.info("spool drained", mentions=drained)
+        return drained
+
+    def _write_late(self, mentions: list[Mention]) -> None:
+        """What waited in the spool has no story yet: only the store knows its copies."""
+        texts = [StoryText(m.uid, m.crawled.text, m.crawled.author, m.event_time) for m in mentions]
+        stories = assign(self.store, texts)
+        self.store.write([_with_story(mention, stories[mention.uid]) for mention in mentions])
+        self._note_signatures((uid, story.week, story.bands) for uid, story in stories.items())
+
+    @staticmethod
+    def _placed(draft: Draft) -> Placed:
+        item = draft.item
+        return place(
+            draft.uid, item.published, item.fetched, watermark=item.watermark, first_contact=item.first_contact
+        )
+
+    def _mention(self, draft: Draft) -> Mention:
+        item, placed = draft.item, self._placed(draft)
+        return Mention(
+            uid=draft.uid,
+            origin=item.origin,
+            crawled=_crawled(draft),
+            published=placed.published,
+            seen=item.fetched,
+            event_time=placed.event_time,
+            fed_bin=placed.fed_bin,
+            analysis=self._analysis(draft),
+            sources=(item.source,),
+            first_source=item.source,
+            story=draft.story or draft.uid,
+            is_copy=draft.is_copy,
+            historic=placed.historic,
+            late=placed.late,
+            clamped=placed.clamped,
+            deleted_at=item.fetched if item.deleted else None,
+        )
+
+    def _analysis(self, draft: Draft) -> Analysis:
+        return Analysis(
+            text_hash=text_hash(draft.title, draft.text),
+            analyser=draft.analyser,
+            version=self._version,
+            lang=draft.lang,
+            tone=draft.tone,
+            opinions=tuple(self._opinion(draft, brand) for brand in draft.brands),
+        )
+
+    def _opinion(self, draft: Draft, brand: str) -> Opinion:
+        voice, tone = self._voices(draft, brand), draft.tone
+        counted = voice is Voice.EARNED and not draft.is_copy and draft.item.kind is not Kind.RESULT
+        opinion = Opinion(brand=brand, via=draft.brands[brand], voice=voice, counted=counted)
+        if tone is None:
+            return opinion
+        return replace(
+            opinion,
+            tone=tone.label,
+            p_negative=tone.p_negative,
+            p_neutral=tone.p_neutral,
+            p_positive=tone.p_positive,
+        )
+
+
+def _through(steps: Sequence[Step], drafts: list[Draft]) -> list[Draft]:
+    for step in steps:
+        if drafts:
+            drafts = step(drafts)
+    return drafts
+
+
+def _with_story(mention: Mention, story: Assigned) -> Mention:
+    opinions = tuple(
+        replace(opinion, counted=opinion.counted and not story.is_copy) for opinion in mention.analysis.opinions
+    )
+    analysis = replace(mention.analysis, opinions=opinions)
+    return replace(mention, story=story.story, is_copy=story.is_copy, analysis=analysis)
+
+
+def _crawled(draft: Draft) -> Crawled:
+    item = draft.item
+    return Crawled(
+        source=item.source,
+        reading=item.reading,
+        fetched=item.fetched,
+        platform=item.platform,
+        channel=item.channel,
+        kind=item.kind,
+        url=item.url,
+        title=draft.title,
+        text=draft.text,
+        author=draft.author,
+        thread=f"{item.origin} {item.thread}" if item.thread else None,
+        thread_title=draft.thread_title,
+        parent=uid_of(item.origin, item.parent) if item.parent else None,
+        rating=item.rating,
+        rating_raw=item.rating_raw,
+        rating_scale=item.rating_scale,
+        votes=item.votes,
+        images=item.images,
+        raw_sha256=item.raw_sha256,
+    )

@@ -1,0 +1,184 @@
+"""The spool: where mentions wait, fsynced, while the store cannot be written; drained in order through ``merge``."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from pipeline.mention import Mention
+
+_SEGMENT_BYTES = 8_000_000
+
+
+class Watermark(msgspec.Struct, frozen=True, kw_only=True, tag="watermark"):
+    """Set when all before it is stored: the last record of a crawl that went to the spool."""
+
+    source: str
+    at: datetime
+
+
+class Waiting(msgspec.Struct, frozen=True, kw_only=True, tag="mention"):
+    """A mention that waits."""
+
+    mention: Mention
+
+
+class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that could not be processed, and why. Holds no author in clear."""
+
+    at: datetime
+    reason: str
+    record: msgspec.Raw
+
+
+Record = Waiting | Watermark
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Record)
+
+
+class Spool:
+    """Append-only segments in a folder; several processes may append and drain."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._quarantine = folder / "quarantine.ndjson"
+
+    def append(self, records: Sequence[Record]) -> None:
+        """Write records durably; returns after fsync. Raises OSError (disk full) with nothing acknowledged."""
+        if not records:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lines = b"".join(_encoder.encode(record) + b"\n" for record in records)
+        with self._locked():
+            _append_durably(self._segment(), lines)
+
+    def drain(self, write: Callable[[list[Mention]], None], mark: Callable[[str, datetime], None]) -> int:
+        """Hand everything over in order: ``write`` gets up to 500 mentions, ``mark`` a watermark once all before
+        it is written. What ``write`` raises ends the drain; nothing handed over is lost, some may come again.
+        Returns the number of mentions handed over.
+        """
+        drained = 0
+        if not self.segments():
+            return 0
+        with self._locked():
+            for segment in self.segments():
+                drained += self._drain_segment(segment, write, mark)
+                segment.unlink()
+        return drained
+
+    def quarantine(self, entries: Sequence[Quarantined]) -> None:
+        """Keep what could not be processed, durably, for a person to look at."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self._locked():
+            _append_durably(self._quarantine, b"".join(_encoder.encode(entry) + b"\n" for entry in entries))
+
+    def forget(self, gone: Callable[[Mention], bool]) -> int:
+        """Remove mentions that were erased; returns how many."""
+        removed = 0
+        with self._locked():
+            for segment in self.segments():
+                records = list(_records(segment))
+                kept = [r for r in records if not (isinstance(r, Waiting) and gone(r.mention))]
+                if len(kept) < len(records):
+                    removed += len(records) - len(kept)
+                    replacement = segment.with_suffix(".new")
+                    _append_durably(replacement, b"".join(_encoder.encode(record) + b"\n" for record in kept))
+                    replacement.replace(segment)
+        return removed
+
+    def segments(self) -> list[Path]:
+        """Files that wait, oldest first."""
+        return sorted(self.folder.glob("spool-*.ndjson"))
+
+    def sizes(self) -> tuple[int, int]:
+        """(mentions that wait, entries in quarantine)."""
+        waiting = sum(isinstance(record, Waiting) for segment in self.segments() for record in _records(segment))
+        if not self._quarantine.exists():
+            return waiting, 0
+        with self._quarantine.open("rb") as file:
+            return waiting, sum(1 for _ in file)
+
+    def _segment(self) -> Path:
+        segments = self.segments()
+        if segments and segments[-1].stat().st_size < _SEGMENT_BYTES:
+            return segments[-1]
+        number = int(segments[-1].stem.removeprefix("spool-")) + 1 if segments else 1
+        return self.folder / f"spool-{number:08d}.ndjson"
+
+    def _drain_segment(
+        self, segment: Path, write: Callable[[list[Mention]], None], mark: Callable[[str, datetime], None]
+    ) -> int:
+        drained, batch = 0, list[Mention]()
+
+        def flush() -> None:
+            nonlocal drained
+            if batch:
+                write(batch)
+                drained += len(batch)
+                batch.clear()
+
+        for record in _records(segment):
+            if isinstance(record, Waiting):
+                batch.append(record.mention)
+                if len(batch) == 500:
+                    flush()
+            else:
+                flush()
+                mark(record.source, record.at)
+        flush()
+        return drained
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def _append_durably(path: Path, lines: bytes) -> None:
+    """Append and fsync; a torn end left by a death is cut off first, since it was never acknowledged."""
+    fresh = not path.exists()
+    with path.open("ab+") as file:
+        start = _end_of_last_line(file)
+        file.truncate(start)
+        try:
+            file.write(lines)
+            file.flush()
+            os.fsync(file.fileno())
+        except OSError:
+            os.ftruncate(file.fileno(), start)
+            raise
+    if fresh:
+        directory = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+
+def _end_of_last_line(file: BinaryIO) -> int:
+    size = file.seek(0, os.SEEK_END)
+    position = size
+    while position > 0:
+        step = min(65_536, position)
+        file.seek(position - step)
+        found = file.read(step).rfind(b"\n")
+        if found >= 0:
+            return position - step + found + 1
+        position -= step
+    return 0
+
+
+def _records(segment: Path) -> Iterator[Record]:
+    with segment.open("rb") as file:
+        for line in file:
+            if line.endswith(b"\n"):
+                yield _decoder.decode(line)

@@ -1,0 +1,159 @@
+"""Last step before the store: near-copies of one text become one story, and copies are no opinions.
+
+MinHash of word 3-shingles in 8 bands of 2, confirmed by containment of at least 0.8 of the shorter text
+(measured in ``docs/decisions``). Candidates come from this and the previous week only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import regex
+from rensa import RMinHash
+
+from pipeline.draft import Draft
+from pipeline.mention import Mention
+from pipeline.store.protocol import Store
+from pipeline.times import place
+
+BANDS, ROWS = 8, 2
+CONTAINMENT = 0.8
+SHORT = 8
+"""Texts with fewer words are copies only if identical and by the same author."""
+_LEAD = regex.compile(r"^(?:\s*(?:RT\b:?|@\w+:?|https?://\S+))+", regex.IGNORECASE)
+_URL = regex.compile(r"https?://\S+")
+_WORD = regex.compile(r"\w+")
+
+
+def words_of(text: str) -> list[str]:
+    """Folded words of a text without a leading RT, @handles and URLs."""
+    return [match[0] for match in _WORD.finditer(_URL.sub(" ", _LEAD.sub("", text)).casefold())]
+
+
+def bands_of(words: Sequence[str], author: str | None) -> tuple[int, ...]:
+    """Keys under which near-copies of these words are found: 63-bit numbers, one per band."""
+    if len(words) < SHORT:
+        return (_number(f"{author}\n{' '.join(words)}"),) if words and author else ()
+    minhash = RMinHash(num_perm=BANDS * ROWS, seed=42)
+    minhash.update(sorted(_shingles(words)))
+    digest = minhash.digest()
+    return tuple(_number(f"{band}:{digest[band * ROWS : (band + 1) * ROWS]}") for band in range(BANDS))
+
+
+def same_story(one: Sequence[str], other: Sequence[str], *, same_author: bool) -> bool:
+    """Whether one text is (nearly) contained in the other."""
+    if min(len(one), len(other)) < SHORT:
+        return same_author and list(one) == list(other)
+    first, second = _shingles(one), _shingles(other)
+    return len(first & second) >= CONTAINMENT * min(len(first), len(second))
+
+
+def week_of(at: datetime) -> int:
+    """Number of the week since 1970."""
+    return int(at.timestamp()) // 604_800
+
+
+@dataclass(frozen=True, slots=True)
+class StoryText:
+    """What deciding about a story needs to know of a text."""
+
+    uid: str
+    text: str
+    author: str | None
+    event_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """The story a text belongs to; a copy is any member but the first. ``bands`` are to be noted in the store."""
+
+    story: str
+    is_copy: bool
+    week: int
+    bands: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    uid: str
+    words: list[str]
+    author: str | None
+    story: str
+
+
+class StoryStep:
+    """Finds for each draft the story it belongs to, in the store and in the batch itself."""
+
+    name = "story"
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __call__(self, batch: list[Draft]) -> list[Draft]:
+        texts = [StoryText(draft.uid, draft.text, draft.author, _event_time(draft)) for draft in batch]
+        assigned = assign(self._store, texts)
+        for draft in batch:
+            found = assigned[draft.uid]
+            draft.story, draft.is_copy = found.story, found.is_copy
+            draft.signature, draft.week = found.bands, found.week
+        return batch
+
+
+def assign(store: Store, texts: Sequence[StoryText]) -> dict[str, Assigned]:
+    """uid → story of texts of one batch. Stories that turn out to be one are joined in the store."""
+    weeks: dict[int, list[StoryText]] = {}
+    for text in texts:
+        weeks.setdefault(week_of(text.event_time), []).append(text)
+    assigned: dict[str, Assigned] = {}
+    for week, members in sorted(weeks.items()):
+        assigned |= _assign_week(store, week, members)
+    return assigned
+
+
+def _assign_week(store: Store, week: int, texts: Sequence[StoryText]) -> dict[str, Assigned]:
+    words = {text.uid: words_of(text.text) for text in texts}
+    bands = {text.uid: bands_of(words[text.uid], text.author) for text in texts}
+    near = store.story_of({uid: keys for uid, keys in bands.items() if keys}, week)
+    known = store.get(sorted({uid for uids in near.values() for uid in uids}))
+    stories = store.stories(sorted(known))
+    stored = {uid: _seen(mention, stories.get(uid, uid)) for uid, mention in known.items()}
+    here: dict[int, list[_Seen]] = {}
+    assigned: dict[str, Assigned] = {}
+    for text in texts:
+        own = _Seen(text.uid, words[text.uid], text.author, text.uid)
+        found = {stored[uid].story for uid in near.get(text.uid, ()) if uid in stored and _alike(own, stored[uid])}
+        if not found:
+            batch_mates = (other for band in bands[text.uid] for other in here.get(band, ()))
+            found = {other.story for other in batch_mates if _alike(own, other)}
+        story, *others = sorted(found) or [text.uid]
+        for other in others:
+            store.join_stories(story, other)
+        assigned[text.uid] = Assigned(story, story != text.uid, week, bands[text.uid])
+        for band in bands[text.uid]:
+            here.setdefault(band, []).append(_Seen(own.uid, own.words, own.author, story))
+    return assigned
+
+
+def _seen(mention: Mention, story: str) -> _Seen:
+    return _Seen(mention.uid, words_of(mention.crawled.text), mention.crawled.author, story)
+
+
+def _alike(one: _Seen, other: _Seen) -> bool:
+    same_author = one.author is not None and one.author == other.author
+    return one.uid != other.uid and same_story(one.words, other.words, same_author=same_author)
+
+
+def _event_time(draft: Draft) -> datetime:
+    item = draft.item
+    return place(draft.uid, item.published, item.fetched, watermark=item.watermark).event_time
+
+
+def _shingles(words: Sequence[str]) -> set[str]:
+    return {" ".join(words[start : start + 3]) for start in range(max(1, len(words) - 2))}
+
+
+def _number(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest()) >> 1

@@ -45,6 +45,8 @@ class Job:
     """(origin, native thread id) → whether title and opening post are known."""
     max_pages: int
     now: Callable[[], datetime]
+    items_seen: int = 0
+    """How many items the source ever gave; a page without any is suspicious where this is above 0."""
 
 
 @dataclass(slots=True)

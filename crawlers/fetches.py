@@ -1,0 +1,40 @@
+"""What each request of a visit brought, kept until the visit is written to the table ``fetch``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pipeline.words import Answer
+
+
+@dataclass(slots=True)
+class Fetch:
+    """One request and its answer. The spider's reading may still turn ``ok`` into ``empty`` or ``layout_changed``."""
+
+    url: str
+    at: datetime
+    answer: Answer
+    status: int | None = None
+    bytes: int | None = None
+    ms: int | None = None
+    items: int | None = None
+    reason: str = ""
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Something a visit should have read and could not: the visit is not complete."""
+
+    url: str
+    answer: Answer
+    reason: str
+
+
+class NotRead(Exception):
+    """Carried to the spider's errback where a request brought nothing readable; ``str()`` is the reason."""
+
+    def __init__(self, answer: Answer, reason: str, status: int | None = None) -> None:
+        super().__init__(reason)
+        self.answer, self.status = answer, status

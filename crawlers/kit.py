@@ -1,0 +1,30 @@
+"""What the Scrapy components of one visit share: handed to the spider, from where middlewares and sink take it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from crawlers.fetches import Fetch
+
+if TYPE_CHECKING:
+    from crawlers.guard import Guard
+    from crawlers.pacing import Pacer
+    from crawlers.sink import Feed
+    from crawlers.validators import Validators
+    from pipeline.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Kit:
+    """Everything a visit needs beside its job; tests replace single parts."""
+
+    clock: Clock
+    guard: Guard
+    pacer: Pacer
+    validators: Validators
+    feed: Feed
+    keep: Callable[[str, bytes], str | None]
+    """(url, body) → SHA-256 of the page kept as evidence, None where it is not kept."""
+    fetches: list[Fetch] = field(default_factory=list)

@@ -16,7 +16,10 @@ def parse_duration(value: object) -> timedelta:
     match = _FORM.fullmatch(value) if isinstance(value, str) else None
     if match is None or match[2] not in _UNITS:
         raise ValueError(f"{value!r} is no span of time; write for example 30s, 5m, 4h or 14d")
-    return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+    try:
+        return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+    except OverflowError:
+        raise ValueError(f"{value!r} is longer than any calendar") from None
 
 
 def format_duration(span: timedelta) -> str:

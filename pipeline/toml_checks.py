@@ -1,0 +1,146 @@
+"""What pydantic cannot see in a configuration: names that refer to nothing, and settings that will disappoint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from pipeline.configuration import Configuration
+from pipeline.findings import nearest_word
+
+
+class Add(Protocol):
+    """Notes a finding."""
+
+    def __call__(
+        self,
+        path: tuple[str | int, ...],
+        problem: str,
+        *,
+        value: object = None,
+        nearest: str | None = None,
+        **details: str,
+    ) -> None: ...
+
+
+class References:
+    """Names in the raw tables that must be names of something else there. Works on whatever the file holds."""
+
+    def __init__(self, raw: Mapping[str, Any], add: Add) -> None:
+        self.raw, self.add = raw, add
+
+    def check(self, spiders: Iterable[str], rules: Iterable[str], notifiers: Iterable[str]) -> None:
+        """All references and addresses."""
+        brands, receivers = list(self._table("brands")), list(self._table("receivers"))
+        self._names("sources", "spider", spiders, "unknown_spider")
+        self._names("sources", "about", brands, "unknown_brand")
+        self._names("rules", "rule", rules, "unknown_rule")
+        self._names("rules", "brands", brands, "unknown_brand")
+        self._names("rules", "receivers", receivers, "unknown_receiver")
+        self._names("receivers", "notifier", notifiers, "unknown_notifier")
+        self._zones()
+        self._addresses()
+
+    def _table(self, section: str) -> dict[str, Any]:
+        table = self.raw.get(section)
+        return table if isinstance(table, dict) else {}
+
+    def _entries(self, section: str) -> Iterable[tuple[str, dict[str, Any]]]:
+        return ((name, entry) for name, entry in self._table(section).items() if isinstance(entry, dict))
+
+    def _names(self, section: str, key: str, known: Iterable[str], problem: str) -> None:
+        """Each word under ``key`` must be among the known ones."""
+        words = sorted(known)
+        for name, entry in self._entries(section):
+            value = entry.get(key)
+            places = enumerate(value) if isinstance(value, list) else [(None, value)]
+            for position, word in places:
+                if isinstance(word, str) and word not in words:
+                    path = (section, name, key) if position is None else (section, name, key, position)
+                    listed = ", ".join(words) or "–"
+                    self.add(path, problem, value=word, nearest=nearest_word(word, words), words=listed)
+
+    def _zones(self) -> None:
+        places: list[tuple[tuple[str | int, ...], object]] = [(("zone",), self.raw.get("zone"))]
+        places += [(("sources", name, "zone"), entry.get("zone")) for name, entry in self._entries("sources")]
+        for path, zone in places:
+            if isinstance(zone, str) and not is_zone(zone):
+                self.add(path, "unknown_zone", value=zone, nearest=nearest_word(zone, available_timezones()))
+
+    def _addresses(self) -> None:
+        for name, entry in self._entries("sources"):
+            if isinstance(entry.get("url"), str) and not is_address(entry["url"]):
+                self.add(("sources", name, "url"), "bad_address", value=entry["url"])
+        if isinstance(self.raw.get("public_url"), str) and not is_address(self.raw["public_url"]):
+            self.add(("public_url",), "bad_address", value=self.raw["public_url"])
+        for name, entry in self._entries("receivers"):
+            if entry.get("notifier", "email") == "email" and "@" not in str(entry.get("address", "")):
+                self.add(("receivers", name, "address"), "bad_mail_address", value=entry.get("address"))
+
+
+def warnings_of(configuration: Configuration, add: Add) -> None:
+    """What is allowed and will disappoint."""
+    mailed = [receiver for receiver in configuration.receivers.values() if receiver.notifier == "email"]
+    if not configuration.contact:
+        add(("contact",), "no_contact")
+    if not configuration.brands:
+        add(("brands",), "no_brands")
+    if not configuration.sources:
+        add(("sources",), "no_sources")
+    if not configuration.rules:
+        add(("rules",), "no_rules")
+    if not configuration.receivers:
+        add(("receivers",), "no_receivers")
+    if mailed and is_loopback(configuration.public_url):
+        add(("public_url",), "loopback_url", value=configuration.public_url)
+    if mailed and not configuration.mail.server:
+        add(("mail", "server"), "no_mail_server")
+    _secret_files(configuration, add)
+    _twins(configuration, add)
+
+
+def _secret_files(configuration: Configuration, add: Add) -> None:
+    for section, file in (("mail", configuration.mail.password_file), ("web", configuration.web.password_file)):
+        if file is not None and not Path(file).is_file():
+            add((section, "password_file"), "no_secret_file", file=str(file))
+
+
+def _twins(configuration: Configuration, add: Add) -> None:
+    """Two sources that read the same place double the requests and nothing else."""
+    first: dict[tuple[str, str, str], str] = {}
+    for name, source in configuration.sources.items():
+        key = (source.spider, source.url, repr(sorted(source.options.items())))
+        if key in first:
+            add(("sources", name), "twin_source", other=first[key])
+        first.setdefault(key, name)
+
+
+def is_zone(name: str) -> bool:
+    """Whether a time zone of that name exists."""
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, KeyError):  # names with slashes or dots lead to odd files
+        return False
+    return True
+
+
+def is_address(url: str) -> bool:
+    """Whether it is an http(s) address with a host."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        return False
+
+
+def is_loopback(url: str) -> bool:
+    """Whether only this machine can open the address."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback or ip_address(host).is_unspecified
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

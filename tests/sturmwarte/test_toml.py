@@ -1,0 +1,298 @@
+"""Configuration files: every mistake is a finding with its line; no file ever crashes the loader."""
+
+from __future__ import annotations
+
+import random
+import textwrap
+import tomllib
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel, ConfigDict
+
+from pipeline.i18n import Speech
+from pipeline.toml import ConfigurationError, Finding, Registry, examine, load
+from pipeline.toml_lines import line_index, line_of
+
+
+class FeedOptions(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    full_text: bool = True
+    depth: Literal["shallow", "deep"] = "shallow"
+    token_file: Path | None = None
+
+
+class SurgeOptions(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    min_persons: int = 5
+
+
+class MailOptions(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+REGISTRY = Registry({"feed": FeedOptions, "phpbb": MailOptions}, {"surge": SurgeOptions}, {"email": MailOptions})
+ENGLISH = Speech("en", ZoneInfo("UTC"))
+
+GOOD = """\
+contact = "pr@example.org"  # who may be asked
+public_url = "https://watch.example.org"
+data = "store"
+
+[brands.lodestar]
+name = "Lodestar"
+names = [
+  "Lode Star",   # with a space
+  'Lode-Star',
+]
+
+[sources.forum]
+spider = "feed"
+url = "https://forum.example.org/feed"
+about = "lodestar"
+interval = "10m"
+token_file = "secrets/token"
+
+[rules.surge]
+rule = "surge"
+brands = ["lodestar"]
+min_persons = 7
+
+[receivers.pr]
+address = "pr@example.org"
+
+[mail]
+server = "smtp.example.org"
+password_file = "/run/secrets/mail"
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "sturmwarte.toml"
+    path.write_text(textwrap.dedent(text), "utf-8")
+    return path
+
+
+def findings(folder: Path, text: str) -> list[Finding]:
+    with pytest.raises(ConfigurationError) as caught:
+        load(write(folder, text), REGISTRY)
+    return list(caught.value.findings)
+
+
+def test_a_good_file_is_taken_over_and_paths_count_from_it(tmp_path: Path) -> None:
+    configuration = load(write(tmp_path, GOOD), REGISTRY)
+    assert configuration.data == tmp_path / "store"
+    assert configuration.brands["lodestar"].names == ("Lode Star", "Lode-Star")
+    assert configuration.sources["forum"].interval == timedelta(minutes=10)
+    assert configuration.sources["forum"].options == {"token_file": str(tmp_path / "secrets" / "token")}
+    assert configuration.mail.password_file == Path("/run/secrets/mail")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "field", "problem", "nearest"),
+    [
+        ("names = [", "nmaes = [", 7, "brands.lodestar.nmaes", "unknown_key", "names"),
+        ('about = "lodestar"', 'about = "lodestra"', 15, "sources.forum.about", "unknown_brand", "lodestar"),
+        ('spider = "feed"', 'spider = "fead"', 13, "sources.forum.spider", "unknown_spider", "feed"),
+        ('brands = ["lodestar"]', 'brands = ["x",\n "Lodestar"]', 21, "rules.surge.brands[0]", "unknown_brand", None),
+        ('rule = "surge"', 'rule = "serge"', 20, "rules.surge.rule", "unknown_rule", "surge"),
+        ("min_persons = 7", "min_person = 7", 22, "rules.surge.min_person", "unknown_key", "min_persons"),
+        ("min_persons = 7", 'min_persons = "many"', 22, "rules.surge.min_persons", "integer_wanted", None),
+        ('interval = "10m"', 'intervall = "10m"', 16, "sources.forum.intervall", "unknown_key", "interval"),
+        ('interval = "10m"', 'depth = "shalow"', 16, "sources.forum.depth", "unknown_word", "shallow"),
+        ("[mail]", '[mail]\nsecurity = "startls"', 28, "mail.security", "unknown_word", "starttls"),
+        ("[mail]", "[mail]\nport = 99999", 28, "mail.port", "too_large", None),
+        ("[mail]", '[mail]\ntimeout = "5 apples"', 28, "mail.timeout", "invalid", None),
+        ("[mail]", "[meil]", 27, "meil", "unknown_key", "mail"),
+        (
+            "[brands.lodestar]\n",
+            "[brands.lodestar]\nkind = 'brend'\n",
+            6,
+            "brands.lodestar.kind",
+            "unknown_word",
+            "brand",
+        ),
+        ('name = "Lodestar"\n', "\n", 5, "brands.lodestar.name", "missing", None),
+        ('data = "store"', 'languages = ["de",\n  "enn"]', 4, "languages[1]", "unknown_word", "en"),
+        ('data = "store"', 'zone = "Europe/Berln"', 3, "zone", "unknown_zone", "Europe/Berlin"),
+        ("https://forum.example.org/feed", "forum.example.org", 14, "sources.forum.url", "bad_address", None),
+        ('address = "pr@example.org"', "", 24, "receivers.pr.address", "bad_mail_address", None),
+        (
+            "[receivers.pr]",
+            '[receivers.pr]\nnotifier = "e-mail"',
+            25,
+            "receivers.pr.notifier",
+            "unknown_notifier",
+            "email",
+        ),
+        ("[receivers.pr]", '[receivers."P R"]', 24, "receivers.'P R'", "bad_identifier", None),
+    ],
+)
+def test_each_mistake_names_line_field_and_nearest_word(
+    tmp_path: Path, old: str, new: str, line: int, field: str, problem: str, nearest: str | None
+) -> None:
+    assert old in GOOD
+    found = findings(tmp_path, GOOD.replace(old, new, 1))
+    assert [(f.line, f.field, f.problem, f.nearest) for f in found if f.field == field] == [
+        (line, field, problem, nearest)
+    ]
+    assert all(f.file == str(tmp_path / "sturmwarte.toml") for f in found)
+
+
+def test_all_findings_come_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
+    text = GOOD.replace("names = [", "nmaes = [").replace('"feed"', '"fead"').replace('"surge"', '"serge"')
+    assert [f.field for f in findings(tmp_path, text)] == [
+        "brands.lodestar.nmaes",
+        "sources.forum.spider",
+        "rules.surge.rule",
+    ]
+
+
+def test_a_finding_reads_as_one_line(tmp_path: Path) -> None:
+    finding = Finding("sturmwarte.toml", 12, "brands.lodestar.nmaes", "unknown_key", nearest="names")
+    assert finding.text(ENGLISH) == 'sturmwarte.toml:12: brands.lodestar.nmaes: unknown key, did you mean "names"?'
+    assert ConfigurationError([finding, finding]).text(ENGLISH).count("\n") == 1
+
+
+def test_broken_toml_names_its_line(tmp_path: Path) -> None:
+    (finding,) = findings(tmp_path, 'contact = "a"\n[brands.x\nname = "x"\n')
+    assert (finding.line, finding.problem) == (2, "syntax")
+    (finding,) = findings(tmp_path, 'contact = "a"\nnames = ["b"')
+    assert (finding.line, finding.problem) == (2, "syntax")
+
+
+def test_a_missing_file_a_folder_and_a_wrong_encoding_are_findings(tmp_path: Path) -> None:
+    broken = tmp_path / "latin.toml"
+    broken.write_bytes('contact = "a"\nname = "Bäcker"\n'.encode("latin-1"))
+    for path, problem, line in (
+        (tmp_path / "none", "no_file", None),
+        (tmp_path, "unreadable", None),
+        (broken, "encoding", 2),
+    ):
+        with pytest.raises(ConfigurationError) as caught:
+            load(path, REGISTRY)
+        assert [(f.problem, f.line) for f in caught.value.findings] == [(problem, line)]
+
+
+def test_warnings_stand_apart_from_errors(tmp_path: Path) -> None:
+    examined = examine(write(tmp_path, GOOD.replace("https://watch.example.org", "http://127.0.0.1:8640")), REGISTRY)
+    assert [(w.field, w.problem, w.line) for w in examined.warnings] == [
+        ("public_url", "loopback_url", 2),
+        ("mail.password_file", "no_secret_file", 29),
+    ]
+    bare = examine(write(tmp_path, ""), REGISTRY).warnings
+    assert [w.problem for w in bare] == ["no_contact", "no_brands", "no_sources", "no_rules", "no_receivers"]
+
+
+def test_secrets_are_never_repeated(tmp_path: Path) -> None:
+    text = GOOD + 'password = "hunter2-hunter2"\npassword_env = 17\n'
+    with pytest.raises(ConfigurationError) as caught:
+        load(write(tmp_path, text), REGISTRY)
+    assert "hunter2" not in str(caught.value) + repr(caught.value.findings)
+    assert {f.field for f in caught.value.findings} == {"mail.password", "mail.password_env"}
+
+
+def test_line_index_knows_tables_dotted_keys_arrays_and_long_strings() -> None:
+    text = textwrap.dedent(
+        '''\
+        a.b.c = 1
+        text = """one
+        two [x]
+        # three = 4
+        """
+        [[many]]
+        n = [1,
+             { "q r" = [true,
+               false] }]
+        [[many]]
+        n = 2
+        [many.'sub]']
+        deep = "x"  # [no]
+        '''
+    )
+    tomllib.loads(text)
+    lines = line_index(text)
+    assert lines[("a", "b", "c")] == 1
+    assert lines[("text",)] == 2
+    assert lines[("many", 0, "n", 1, "q r", 1)] == 9
+    assert lines[("many", 1, "n")] == 11
+    assert lines[("many", 1, "sub]", "deep")] == 13
+    assert line_of(lines, ("many", 1, "n", "not", "there")) == 11
+    assert line_of(lines, ("nothing",)) is None
+
+
+WORDS = st.text(st.characters(blacklist_categories=("Cs", "Cc")), max_size=8)
+SCALARS = st.one_of(WORDS, st.integers(-(10**6), 10**6), st.booleans())
+TREES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3), max_leaves=8
+)
+
+
+def toml_value(value: object, random_: random.Random) -> str:
+    gap = random_.choice(["", " ", "\n  # [c] = {\n"])
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, str):
+        return quoted(value)
+    if isinstance(value, list):
+        return "[" + "".join(f"{gap}{toml_value(part, random_)}{gap}," for part in value) + gap + "]"
+    assert isinstance(value, dict)
+    inner = ", ".join(f"{quoted(key)} = {toml_value(part, random_)}" for key, part in value.items())
+    return "{ " + inner + " }"
+
+
+def quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def paths(value: object, base: tuple[str | int, ...] = ()) -> set[tuple[str | int, ...]]:
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return {base} | {path for key, part in parts for path in paths(part, (*base, key))}
+
+
+@given(st.dictionaries(WORDS, TREES, max_size=4), st.randoms(use_true_random=False))
+def test_line_index_has_every_path_that_the_parser_has(tree: dict[str, object], random_: random.Random) -> None:
+    lines, text = [], ""
+    for key, value in tree.items():
+        lines.append(text.count("\n") + 1)
+        text += f"{quoted(key)} = {toml_value(value, random_)}\n"
+    assert tomllib.loads(text) == tree
+    index = line_index(text)
+    assert set(index) == paths(tree) - {()}
+    assert [index[(key,)] for key in tree] == lines
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300)
+@given(st.data())
+def test_no_file_crashes_the_loader(tmp_path: Path, data: st.DataObject) -> None:
+    text = GOOD
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(text)))
+        cut = data.draw(st.integers(0, 12))
+        new = data.draw(
+            st.sampled_from(["", "[", "]", "{}", "=", '"', "\n", "1", "[[", "x.y", "'''", "9" * 30 + "w", "\x00"])
+            | WORDS
+        )
+        text = text[:at] + new + text[at + cut :]
+    path = tmp_path / "sturmwarte.toml"
+    path.write_text(text, "utf-8")
+    try:
+        load(path, REGISTRY)
+    except ConfigurationError as error:
+        assert error.findings
+        lines = text.count("\n") + 1
+        assert all(1 <= finding.line <= lines for finding in error.findings if finding.line is not None)
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, "a = " + "[" * 100_000, "a = " + "9" * 5000, '[mail]\ntimeout = "' + "9" * 40 + 'w"']
+)
+def test_monstrous_files_are_findings_too(tmp_path: Path, text: str) -> None:
+    assert findings(tmp_path, text)

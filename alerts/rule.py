@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import msgspec
 from pydantic import BaseModel
@@ -34,6 +34,15 @@ class Needs(msgspec.Struct, frozen=True, kw_only=True):
     """Mentions first stored since the last look that match this search, at most 48 h old."""
 
 
+class Critic(msgspec.Struct, frozen=True, kw_only=True):
+    """One counted, not historic, negative opinion, as far as rules may know it."""
+
+    start: datetime
+    """Its ``fed_bin``."""
+    source: str
+    person: str
+
+
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """Frozen evidence about one stream (one brand), fetched by the watcher."""
 
@@ -48,6 +57,10 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     mentions: Sequence[Mention] = ()
     window_persons: int = 0
     """Distinct critical persons in the rule's own window that ends now."""
+    critics: Sequence[Critic] = ()
+    """Critical opinions of the last 12 h, so that persons can be counted over exactly any window within."""
+    zone: str = "Europe/Berlin"
+    """In which the hours of the day are counted."""
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +86,36 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     level_hint: int = 0
     reasons: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     """(message key of the i18n catalogue, its numbers)."""
+
+
+class Usual(Protocol):
+    """What a rule has learned of a brand: its word on what is usual, for level, mail and pages."""
+
+    dispersion: float
+    """Variance = mean + dispersion * mean²."""
+    share: float
+    """Usual share of negative opinions."""
+
+    def negative(self, view: SourceView, start: datetime, end: datetime) -> float:
+        """Negative counted posts expected of a source in that span, over the part of it that has been crawled."""
+        ...
+
+    def exposure(self, view: SourceView, start: datetime, end: datetime) -> float:
+        """Share of that span that has been crawled, 0..1."""
+        ...
+
+    def learning(self) -> bool:
+        """Whether no source has been watched long enough yet."""
+        ...
+
+
+@runtime_checkable
+class Learns(Protocol):
+    """A rule that can tell what is usual from its state."""
+
+    def usual(self, state: bytes | None, zone: str) -> Usual:
+        """What is usual, read from a state blob."""
+        ...
 
 
 class Rule(Protocol):

@@ -1,0 +1,68 @@
+"""Spellings of a name: every way in which people write one configured term, and the fold that keeps positions."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_SAME_LENGTH = str.maketrans(
+    {
+        "’": "'", "‘": "'", "ʼ": "'", "`": "'", "´": "'", "′": "'",
+        "‐": "-", "‑": "-", "–": "-", "—": "-", "−": "-",
+        "\u00a0": " ", "\u202f": " ", "\u2009": " ", "\n": " ", "\t": " ", "\r": " ",
+        "₂": "2", "＆": "&", "＠": "@",
+    }
+)  # fmt: skip
+_TO_DIGRAPH = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
+_TO_UMLAUT = (("ae", "ä"), ("oe", "ö"), ("ue", "ü"))
+
+
+def unify(text: str) -> str:
+    """Apostrophes, dashes and white space in one form each; every character keeps its position and its case."""
+    return text.translate(_SAME_LENGTH)
+
+
+def fold(text: str) -> str:
+    """Lower case of ``unify(text)``, with as many characters as before (so that positions stay)."""
+    lowered = unify(text).lower()
+    if len(lowered) == len(text):
+        return lowered
+    return "".join(low if len(low := character.lower()) == 1 else character for character in unify(text))
+
+
+def spellings(term: str, *, joined: bool = True) -> set[str]:
+    """Folded spellings of a term: ampersands, umlauts, and (``joined``) blanks and hyphens exchanged or left out."""
+    base = re.sub(r"\s*&\s*", "&", re.sub(r"&amp;", "&", " ".join(unify(term).split())))
+    forms = {fold(base)}
+    forms = {variant for form in forms for variant in _separators(form)} if joined else forms
+    forms = {variant for form in forms for variant in _ampersands(form)}
+    return {variant for form in forms for variant in _umlauts(form)}
+
+
+def without_apostrophe(term: str) -> str | None:
+    """The term as people write it who leave the apostrophe out (``DAvis``), or None where it has none."""
+    unified = unify(term)
+    return unified.replace("'", "") if "'" in unified else None
+
+
+def _separators(form: str) -> set[str]:
+    return {form, *(re.sub(r"[ -]", mark, form) for mark in (" ", "-", ""))}
+
+
+def _ampersands(form: str) -> set[str]:
+    if "&" not in form:
+        return {form}
+    marks = ["&", "&amp;", " & ", " &amp; "]
+    if re.search(r"\d&\d", form):
+        marks += ["und", " und "]
+    elif re.search(r"\w\w&\w\w", form):
+        marks.append(" und ")
+    return {form.replace("&", mark) for mark in marks}
+
+
+def _umlauts(form: str) -> set[str]:
+    inward = form
+    for digraph, umlaut in _TO_UMLAUT:
+        inward = inward.replace(digraph, umlaut)
+    composed = {form, form.translate(_TO_DIGRAPH), inward}
+    return composed | {unicodedata.normalize("NFD", variant) for variant in composed}

@@ -1,0 +1,130 @@
+"""Step ``language``: what language a text is in, and whether it is one whose tone we know."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from pipeline.draft import Draft
+from pipeline.steps.match import spoken
+
+LONGEST = 2000
+"""Characters that are looked at: enough to be sure, and a bound on the time."""
+SURE = 0.75
+"""From this probability on a third language is believed, and the text refused."""
+CLEAR = 0.60
+"""From this probability among the configured languages on the text's own language is believed."""
+SHORT = 12
+"""With fewer letters than this the text says nothing; what page and thread say counts instead."""
+
+_NOISE = re.compile(r"https?://\S+|www\.\S+|[@#][\w-]+|[\d_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """What a detector makes of a text: the best configured language, and the best of all, with probabilities."""
+
+    lang: str
+    p: float
+    anywhere: str
+    p_anywhere: float
+
+
+class Detector(Protocol):
+    """Names the language of a text."""
+
+    def guess(self, text: str) -> Guess:
+        """The best among the configured languages and among all, from one look at the text."""
+        ...
+
+
+class LangidDetector:
+    """py3langid, one run per text: its scores for all languages, of which the configured ones are sliced."""
+
+    def __init__(self, languages: Sequence[str]) -> None:
+        from py3langid.langid import MODEL_FILE, LanguageIdentifier  # 133 MB: loaded when first needed
+
+        self._identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=False)
+        classes: list[str] = list(self._identifier.nb_classes)
+        self._classes = classes
+        self._languages = tuple(languages)
+        self._columns = [classes.index(language) for language in languages]
+
+    def guess(self, text: str) -> Guess:
+        encoded = self._identifier._encode(text)
+        scores = self._identifier._raw_score(encoded).astype(np.float64) / math.sqrt(len(encoded) or 1)
+        chances = np.exp(scores - scores.max())
+        every = chances / chances.sum()
+        own = scores[self._columns]
+        among = np.exp(own - own.max())
+        among /= among.sum()
+        best, top = int(among.argmax()), int(every.argmax())
+        return Guess(self._languages[best], float(among[best]), self._classes[top], float(every[top]))
+
+
+class LanguageStep:
+    """Fills ``lang`` and ``scored``.
+
+    The text decides; where it is too short to tell, the language the page declares, then that of the thread's title.
+    """
+
+    name = "language"
+
+    def __init__(self, languages: Sequence[str], load: Callable[[Sequence[str]], Detector] = LangidDetector) -> None:
+        self._languages = tuple(languages)
+        self._load = load
+        self._detector: Detector | None = None
+
+    def __call__(self, batch: list[Draft]) -> list[Draft]:
+        for draft in batch:
+            draft.lang = self._language(draft)
+            draft.scored = draft.lang in self._languages
+        return batch
+
+    def _language(self, draft: Draft) -> str | None:
+        text = letters_of(spoken(draft))
+        declared = _primary(draft.item.lang)
+        guess = self._guess(text) if _count(text) >= SHORT else None
+        if guess and guess.anywhere not in self._languages and guess.p_anywhere >= SURE:
+            return guess.anywhere
+        if guess and guess.p >= CLEAR:
+            return guess.lang
+        return declared or self._of_thread(draft) or self._last_resort(text)
+
+    def _of_thread(self, draft: Draft) -> str | None:
+        """The language of the thread's title, where that is long enough to tell."""
+        title = letters_of(draft.thread_title)
+        if _count(title) < SHORT:
+            return None
+        guess = self._guess(title)
+        return guess.lang if guess.p >= CLEAR else None
+
+    def _last_resort(self, text: str) -> str | None:
+        """A short text with no hint around it: the detector's word among ours if it is clear, else unknown."""
+        guess = self._guess(text) if _count(text) else None
+        return guess.lang if guess and guess.p >= CLEAR else None
+
+    def _guess(self, text: str) -> Guess:
+        if self._detector is None:
+            self._detector = self._load(self._languages)
+        return self._detector.guess(text)
+
+
+def letters_of(text: str) -> str:
+    """The part of a text that says something about its language: no addresses, handles, hashtags, numbers."""
+    return " ".join(_NOISE.sub(" ", text[:LONGEST]).split())
+
+
+def _count(text: str) -> int:
+    return sum(character.isalpha() for character in text)
+
+
+def _primary(declared: str | None) -> str | None:
+    """``de`` of ``de-DE`` or ``de_AT``; None where nothing usable is declared."""
+    code = (declared or "").strip().lower().replace("_", "-").split("-", 1)[0]
+    return code if len(code) == 2 and code.isalpha() else None

@@ -1,0 +1,189 @@
+"""Care of a data folder: backup, restore, upgrade, what is kept how long."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import sqlite3
+import tarfile
+import tempfile
+from collections.abc import Callable
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from pipeline.clock import Clock
+from pipeline.configuration import Configuration
+from pipeline.secrets import KEY_FILE
+from pipeline.state import opening
+from pipeline.state.database import State, sqlite_url
+from pipeline.state.tables import fetch, meta, outbox
+from pipeline.store.opening import open_store, schema_of, upgrade_store
+from pipeline.store.protocol import Store
+from pipeline.words import OutboxState
+
+MANIFEST = "manifest.json"
+STATE, MENTIONS = "state.db", "mentions.db"
+RESTORED = "restored_at"
+"""Key in the state database's ``meta``: what lies before it is evaluated without mail."""
+
+Progress = Callable[[str], None]
+
+
+class BackupError(Exception):
+    """A backup cannot be made or read; the message says which part and what to do."""
+
+
+def backup(folder: Path, target: Path, *, clock: Clock, progress: Progress = lambda part: None) -> Path:
+    """Write a consistent copy of a data folder, taken while it is in use, to one tar file; returns its path.
+
+    The state database is copied first, the mentions second, so that no cursor stands before its mentions.
+    """
+    if not (folder / STATE).exists():
+        raise BackupError(f"{folder} holds no data: nothing to back up")
+    if target.exists():
+        raise BackupError(f"{target} exists already: choose another name")
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".backup-") as name:
+        work = Path(name)
+        progress(STATE)
+        _copy_sqlite(folder / STATE, work / STATE)
+        progress(MENTIONS)
+        if (folder / MENTIONS).exists():
+            with closing(open_store(folder, "sqlite", clock=clock, read_only=True)) as store:
+                store.backup(work / MENTIONS)
+        for part in (KEY_FILE, "spool", "raw"):
+            progress(part)
+            _copy(folder / part, work / part)
+        _write_manifest(work, clock.now())
+        progress(target.name)
+        partial = target.with_suffix(target.suffix + ".part")
+        with tarfile.open(partial, "w") as archive:
+            for path in sorted(work.iterdir()):
+                archive.add(path, path.name)
+        partial.replace(target)
+    return target
+
+
+def restore(source: Path, folder: Path, *, clock: Clock, force: bool = False) -> None:
+    """Put a backup into a data folder, every part checked against the manifest first.
+
+    Messages that had not been sent are held until a person releases them. Raises BackupError.
+    """
+    if folder.exists() and any(folder.iterdir()) and not force:
+        raise BackupError(f"{folder} is not empty: choose an empty folder, or say --force to replace it")
+    if not tarfile.is_tarfile(source):
+        raise BackupError(f"{source} is no backup of Sturmwarte")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".restore-") as name:
+        work = Path(name)
+        with tarfile.open(source) as archive:
+            archive.extractall(work, filter="data")
+        _check_manifest(work, source)
+        _hold_messages(work, clock.now())
+        if folder.exists():
+            shutil.rmtree(folder)
+        shutil.copytree(work, folder)
+    (folder / MANIFEST).unlink()
+
+
+def upgrade(folder: Path, *, clock: Clock, progress: Progress = lambda part: None) -> list[str]:
+    """Bring both databases of a folder to this program's version, after a backup beside it; returns what was done."""
+    if not (folder / STATE).exists():
+        raise BackupError(f"{folder} holds no data: nothing to upgrade")
+    state = State(sqlite_url(folder))
+    with closing(state):
+        before = opening.version_of(state)
+        schema_before, schema_now = schema_of(folder)
+        if before == opening.HEAD and schema_before == schema_now:
+            return []
+        stamp = clock.now().strftime("%Y%m%d-%H%M%S")
+        safe = folder.parent / f"{folder.name}-before-upgrade-{stamp}.tar"
+        _plain_copy(folder, safe)
+        done = [f"copy of the old data: {safe}"]
+        if before != opening.HEAD:
+            progress(STATE)
+            opening.migrate(state)
+            done.append(f"{STATE}: {before} → {opening.HEAD}")
+    if schema_before != schema_now:
+        progress(MENTIONS)
+        upgrade_store(folder)
+        done.append(f"{MENTIONS}: {schema_before} → {schema_now}")
+    return done
+
+
+def purge(configuration: Configuration, store: Store, state: State, now: datetime) -> dict[str, int]:
+    """Remove what is older than the retention: mentions and the record of fetches. Raw pages: ``crawlers.raw``."""
+    mentions = store.purge(now - configuration.retention.mentions)
+    with state.begin() as connection:
+        old = fetch.c.at < now - configuration.retention.fetches
+        fetches = connection.execute(sa.delete(fetch).where(old)).rowcount
+    return {"mentions": mentions, "fetches": fetches}
+
+
+def restored_at(connection: sa.Connection) -> datetime | None:
+    """When this data folder was restored from a backup; None if never."""
+    value = connection.scalar(sa.select(meta.c.value).where(meta.c.key == RESTORED))
+    return datetime.fromisoformat(value) if value else None
+
+
+def release_messages(state: State, now: datetime) -> int:
+    """Let messages go that were held since a restore; returns how many."""
+    with state.begin() as connection:
+        held = sa.update(outbox).where(outbox.c.state == OutboxState.HELD.value)
+        return connection.execute(held.values(state=OutboxState.READY.value, next_try=now)).rowcount
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("lock"))
+    elif source.exists():
+        shutil.copy2(source, target)
+
+
+def _copy_sqlite(source: Path, target: Path) -> None:
+    with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
+        old.backup(new)
+
+
+def _plain_copy(folder: Path, target: Path) -> None:
+    """A tar of the folder as it lies; only while nothing runs on it."""
+    for name in (STATE, MENTIONS):
+        if (folder / name).exists():
+            with closing(sqlite3.connect(folder / name)) as connection:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with tarfile.open(target, "w") as archive:
+        archive.add(folder, folder.name)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write_manifest(work: Path, now: datetime) -> None:
+    parts = {name: _digest(work / name) for name in (STATE, MENTIONS, KEY_FILE) if (work / name).exists()}
+    (work / MANIFEST).write_text(json.dumps({"made": now.isoformat(), "sha256": parts}, indent=1), "utf-8")
+
+
+def _check_manifest(work: Path, source: Path) -> None:
+    try:
+        parts = json.loads((work / MANIFEST).read_text("utf-8"))["sha256"]
+    except (OSError, ValueError, KeyError) as error:
+        raise BackupError(f"{source} is no backup of Sturmwarte: {MANIFEST} is missing or broken") from error
+    for name, digest in parts.items():
+        if not (work / name).exists() or _digest(work / name) != digest:
+            raise BackupError(f"{source} is damaged: {name} is not what was backed up")
+
+
+def _hold_messages(work: Path, now: datetime) -> None:
+    with closing(State(f"sqlite:///{work / STATE}")) as state, state.begin() as connection:
+        unsent = outbox.c.state == OutboxState.READY.value
+        connection.execute(sa.update(outbox).where(unsent).values(state=OutboxState.HELD.value))
+        connection.execute(sa.delete(meta).where(meta.c.key == RESTORED))
+        connection.execute(sa.insert(meta).values(key=RESTORED, value=now.isoformat()))
+    with closing(sqlite3.connect(work / STATE)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.execute("PRAGMA journal_mode=DELETE")

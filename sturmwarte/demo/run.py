@@ -1,0 +1,111 @@
+"""``sturmwarte demo``: two quiet weeks are read by the real spiders, then a storm comes, in compressed time."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Event
+from zoneinfo import ZoneInfo
+
+from pipeline.clock import Clock, ManualClock, ScaledClock
+from sturmwarte.demo import configuration
+from sturmwarte.demo.catcher import Catcher
+from sturmwarte.demo.ports import free_port
+from sturmwarte.demo.script import write
+from sturmwarte.demo.web import Sites, Web
+
+ZONE = ZoneInfo("Europe/Berlin")
+FACTOR = 120.0
+"""Two minutes pass in a second."""
+QUIET = timedelta(minutes=30)
+"""Between the start of the service and the storm."""
+
+
+@dataclass
+class Stage:
+    """The world of a demonstration: its web, its mailbox, its configuration. ``clock`` is replaced as time is let go."""
+
+    folder: Path
+    clock: Clock
+    start: datetime
+    toml: Path
+    web: Web
+    catcher: Catcher
+
+    def now(self) -> datetime:
+        """What the web takes for the present."""
+        return self.clock.now()
+
+    def let_go(self, factor: float = FACTOR) -> ScaledClock:
+        """From now on time runs ``factor`` times as fast, for the web as for the service."""
+        running = ScaledClock(self.clock.now(), time.time(), factor)
+        self.clock = running
+        return running
+
+
+def morning(today: datetime) -> datetime:
+    """09:00 local time on the latest working day before ``today``: when a storm of complaints would begin."""
+    day = today.astimezone(ZONE) - timedelta(days=1)
+    while day.weekday() >= 5:
+        day -= timedelta(days=1)
+    return day.replace(hour=9, minute=0, second=0, microsecond=0).astimezone(UTC)
+
+
+@contextmanager
+def stage(folder: Path, *, start: datetime, storm: bool = True, port: int | None = None) -> Iterator[Stage]:
+    """Web and mail catcher of a demonstration in ``folder``; time stands still at ``start``."""
+    clock = ManualClock(start)
+    world = write(start, storm_at=start + QUIET if storm else None, until=start + timedelta(days=5))
+    current: list[Stage] = []
+    web = Web(Sites(world, lambda: current[0].now() if current else start, ZONE))
+    catcher = Catcher(folder / "mailbox")
+    toml = configuration.write(
+        folder,
+        port=port or free_port(),
+        zone=ZONE.key,
+        forum=web.forum,
+        portal=web.portal,
+        newspaper=web.newspaper,
+        search=web.search,
+        smtp=catcher.port,
+    )
+    current.append(Stage(folder, clock, start, toml, web, catcher))
+    try:
+        yield current[0]
+    finally:
+        web.close()
+        catcher.close()
+
+
+def look_back(scene: Stage) -> None:
+    """Let the real spiders read the two quiet weeks, by the normal path, before time is let go."""
+    from crawlers.service import crawl_once
+
+    from pipeline.toml import load
+    from sturmwarte.registry import build_registry
+    from sturmwarte.service import prepare
+
+    loaded = load(scene.toml, build_registry())
+    prepare(loaded, loaded.data, scene.clock)
+    crawl_once(loaded, loaded.data, scene.clock)
+
+
+def main(*, port: int | None = None, say: Callable[[str], None], stop: Event | None = None) -> None:
+    """Run the demonstration until stopped. ``say`` tells a person what happens."""
+    from sturmwarte.service import CLOCK, run
+
+    with (
+        tempfile.TemporaryDirectory(prefix="sturmwarte-demo-") as name,
+        stage(Path(name), start=morning(datetime.now(UTC)), port=port) as scene,
+    ):
+        say("look_back")
+        look_back(scene)
+        clock = scene.let_go()
+        say("running")
+        run(scene.toml, stop=stop, environment={**os.environ, CLOCK: str(clock)})

@@ -1,4 +1,4 @@
-"""An occasion becomes a message: bytes of an e-mail with text, HTML and chart. Before it ``stages``, after it ``outbox``."""
+"""An occasion becomes the bytes of an e-mail with text, HTML and chart. After ``stages``, before ``outbox``."""
 
 from __future__ import annotations
 

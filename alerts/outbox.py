@@ -1,20 +1,25 @@
 """The outbox: each message once, its bytes frozen, in order per subject. Between ``compose`` and ``delivery``.
 
-A state machine in rows: ready (or held) → leased by a worker → sent, or ready again later, or failed.
-Every function takes an open transaction of the state database; the caller commits.
+A state machine in rows: ready (or held) → leased by a worker → sent, or ready again later, or failed (given up).
+Every function takes an open transaction of the state database; the caller commits. Kinds of journal rows: ``composed``,
+``held``, ``released``, ``trying``, ``sent``, ``refused`` (not taken now, tried again), ``failed`` (given up), ``folded``.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from alerts.message import Occasion
-from pipeline.state.tables import outbox
+from pipeline.state.tables import journal, outbox
+from pipeline.words import OutboxState
 
 LEASE = timedelta(minutes=5)
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=1)
@@ -32,6 +37,7 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
     payload: bytes
     attempts: int
     """Tries before this one."""
+    worker: str
 
 
 def message_id(occasion: Occasion, receiver: str, notifier: str, public_url: str) -> str:
@@ -58,6 +64,17 @@ def references(conn: sa.Connection, subject: str, receiver: str, notifier: str) 
     return tuple(conn.execute(first).scalars())
 
 
+def known(conn: sa.Connection, occasion: Occasion, receiver: str, notifier: str) -> bool:
+    """Whether that message has been composed already."""
+    key = sa.select(outbox.c.id).where(
+        outbox.c.subject == occasion.subject,
+        outbox.c.number == occasion.number,
+        outbox.c.receiver == receiver,
+        outbox.c.notifier == notifier,
+    )
+    return conn.execute(key).first() is not None
+
+
 def put(
     conn: sa.Connection,
     occasion: Occasion,
@@ -70,29 +87,136 @@ def put(
     held: bool = False,
 ) -> bool:
     """Freeze a message for delivery. False, and nothing done, where (subject, number, receiver, notifier) is there."""
-    raise NotImplementedError
+    state = OutboxState.HELD if held else OutboxState.READY
+    key = {"subject": occasion.subject, "number": occasion.number, "receiver": receiver, "notifier": notifier}
+    row = {**key, "message_id": message_id, "kind": str(occasion.kind), "payload": payload, "state": str(state)}
+    if not _insert_once(conn, {**row, "composed": now, "next_try": now}, key):
+        return False
+    _note(conn, now, "held" if held else "composed", key, message_id, str(occasion.kind))
+    return True
 
 
-def claim(conn: sa.Connection, now: datetime, worker: str, limit: int = 20) -> list[Letter]:
-    """Lease due messages to a worker, oldest first; at most one per (subject, receiver, notifier), the lowest open."""
-    raise NotImplementedError
+def _insert_once(conn: sa.Connection, row: dict[str, Any], key: Collection[str]) -> bool:
+    insert: Any = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
+    done = conn.execute(insert(outbox).values(row).on_conflict_do_nothing(index_elements=list(key)))
+    return bool(done.rowcount == 1)
+
+
+def note_folded(conn: sa.Connection, occasion: Occasion, receiver: str, notifier: str, now: datetime, why: str) -> None:
+    """Write down that a change was overtaken while it was held: it is told with a later message."""
+    key = {"subject": occasion.subject, "number": occasion.number, "receiver": receiver, "notifier": notifier}
+    _note(conn, now, "folded", key, None, why)
+
+
+def claim(
+    conn: sa.Connection,
+    now: datetime,
+    worker: str,
+    limit: int = 20,
+    *,
+    lease: timedelta = LEASE,
+    without: Collection[str] = (),
+) -> list[Letter]:
+    """Lease due messages to a worker, longest due first; of a subject and receiver only the earliest that is open.
+
+    ``without`` names notifiers to leave alone for now. The try is journalled here, so that it is on record even if the
+    worker dies with it.
+    """
+    earlier = outbox.alias()
+    waits_for_another = sa.exists().where(
+        earlier.c.subject == outbox.c.subject,
+        earlier.c.receiver == outbox.c.receiver,
+        earlier.c.notifier == outbox.c.notifier,
+        earlier.c.number < outbox.c.number,
+        earlier.c.state.in_([OutboxState.READY, OutboxState.HELD]),
+    )
+    due = (
+        sa.select(outbox)
+        .where(outbox.c.state == OutboxState.READY, outbox.c.next_try <= now, ~waits_for_another)
+        .where(sa.or_(outbox.c.leased_until.is_(None), outbox.c.leased_until <= now))
+        .where(outbox.c.notifier.not_in(list(without)))
+        .order_by(outbox.c.next_try, outbox.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=outbox)
+    )
+    letters = [_letter(row, worker) for row in conn.execute(due).mappings()]
+    for letter in letters:
+        _update(conn, letter, worker=worker, leased_until=now + lease, attempts=letter.attempts + 1)
+        _note_letter(conn, now, "trying", letter, f"{letter.attempts + 1}")
+    return letters
+
+
+def _letter(row: sa.RowMapping, worker: str) -> Letter:
+    return Letter(worker=worker, **{name: row[name] for name in Letter.__struct_fields__ if name != "worker"})
 
 
 def mark_sent(conn: sa.Connection, letter: Letter, now: datetime, text: str = "") -> None:
-    """The server has it: never to be tried again."""
-    raise NotImplementedError
+    """The server has it: never to be tried again. True even if the lease has gone to another worker meanwhile."""
+    _update(conn, letter, state=str(OutboxState.SENT), sent=now, worker=None, leased_until=None, last_error="")
+    _note_letter(conn, now, "sent", letter, text)
 
 
 def mark_failed(conn: sa.Connection, letter: Letter, now: datetime, error: str, *, temporary: bool) -> None:
-    """Not sent: temporary is tried again after 1 min, 2 min, … 1 h; permanent is given up and shown."""
-    raise NotImplementedError
+    """Not sent: temporary is tried again after 1 min, 2 min, … 1 h; permanent is given up and shown.
+
+    Nothing happens where the message is no longer this worker's: another has taken it over.
+    """
+    mine = (outbox.c.state == OutboxState.READY, outbox.c.worker == letter.worker)
+    free: dict[str, Any] = {"worker": None, "leased_until": None, "last_error": error}
+    fate = {"next_try": now + back_off(letter.attempts)} if temporary else {"state": str(OutboxState.FAILED)}
+    if _update(conn, letter, *mine, **free, **fate):
+        _note_letter(conn, now, "refused" if temporary else "failed", letter, error)
+
+
+def back_off(attempts: int) -> timedelta:
+    """The wait after a failed try with that many before it."""
+    return min(FIRST_WAIT * (1 << min(attempts, 10)), LONGEST_WAIT)
+
+
+def reclaim(conn: sa.Connection, worker: str) -> int:
+    """Take back at once what an earlier life of this worker had leased when it died; returns how many.
+
+    Only for a worker whose name no other living process has.
+    """
+    mine = sa.update(outbox).where(outbox.c.worker == worker, outbox.c.state == OutboxState.READY)
+    return conn.execute(mine.values(worker=None, leased_until=None)).rowcount
 
 
 def hold(conn: sa.Connection, now: datetime) -> int:
     """Hold everything unsent, as after a restore; returns how many."""
-    raise NotImplementedError
+    return _move(conn, OutboxState.READY, OutboxState.HELD, now, "held")
 
 
 def release(conn: sa.Connection, now: datetime) -> int:
     """Let held messages go; returns how many."""
-    raise NotImplementedError
+    return _move(conn, OutboxState.HELD, OutboxState.READY, now, "released")
+
+
+def _move(conn: sa.Connection, old: OutboxState, new: OutboxState, now: datetime, kind: str) -> int:
+    rows = conn.execute(sa.select(outbox).where(outbox.c.state == old).order_by(outbox.c.id)).mappings().all()
+    for row in rows:
+        letter = _letter(row, "")
+        _update(conn, letter, state=str(new), next_try=now, worker=None, leased_until=None)
+        _note_letter(conn, now, kind, letter, "")
+    return len(rows)
+
+
+def counts(conn: sa.Connection) -> dict[str, int]:
+    """How many messages are in each state, all states named."""
+    rows = conn.execute(sa.select(outbox.c.state, sa.func.count()).group_by(outbox.c.state)).tuples()
+    return {str(state): 0 for state in OutboxState} | dict(rows)
+
+
+def _update(conn: sa.Connection, letter: Letter, *where: sa.ColumnElement[bool], **values: Any) -> bool:
+    return conn.execute(sa.update(outbox).where(outbox.c.id == letter.id, *where).values(values)).rowcount == 1
+
+
+def _note_letter(conn: sa.Connection, now: datetime, kind: str, letter: Letter, text: str) -> None:
+    key = {name: getattr(letter, name) for name in ("subject", "number", "receiver", "notifier")}
+    _note(conn, now, kind, key, letter.message_id, text)
+
+
+def _note(
+    conn: sa.Connection, now: datetime, kind: str, key: dict[str, Any], message_id: str | None, text: str
+) -> None:
+    conn.execute(sa.insert(journal).values(at=now, kind=kind, message_id=message_id, text=text, **key))

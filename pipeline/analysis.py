@@ -1,0 +1,104 @@
+"""Tokens: the one place where text becomes what a search compares. Both stores and every query use it.
+
+A change that gives any text other tokens raises ``ANALYSIS_VERSION``; a store of another version refuses to write.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import unicodedata
+from functools import lru_cache
+
+import Stemmer
+
+ANALYSIS_VERSION = 1
+
+QUERY_LANGUAGES = ("de", "en")
+"""A query asks for the stems of these."""
+
+BORDER = "__"
+"""Stands between title and text, so that no phrase spans them; never part of a query."""
+
+_STEMMERS = {"de": "german", "en": "english"}
+_WORD = re.compile(r"[^\W_]+")
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "œ": "oe", "ø": "oe"})
+_CACHE = 200_000
+_local = threading.local()
+
+
+def words(text: str) -> list[str]:
+    """The runs of letters and digits of a text, normalised (NFKC, lower case) but not yet folded."""
+    if not text.isascii():
+        # Marks that stand apart from their letter are joined to it first, so that they split no word.
+        text = unicodedata.normalize("NFKC", text)
+        return list(_WORD.findall(_without_loose_marks(text.casefold())))
+    return _WORD.findall(text.lower())
+
+
+def exact_tokens(text: str) -> list[str]:
+    """The folded words of a text, in order."""
+    return [token for word in words(text) if (token := _exact(word))]
+
+
+def stem_tokens(text: str, lang: str | None) -> list[str]:
+    """The stems of a text's words, in order; the folded words where the language has no stemmer."""
+    return [token for word in words(text) if (token := _stem(word, lang))]
+
+
+def both(title: str, text: str, lang: str | None) -> tuple[str, str]:
+    """The two indexed forms of a mention, ``exact`` and ``stem``: tokens joined by single spaces."""
+    pairs = [_pair(word, lang) for word in words(text)]
+    if title:
+        heading = [_pair(word, lang) for word in words(title)]
+        pairs = [*heading, (BORDER, BORDER), *pairs]
+    kept = [pair for pair in pairs if pair[0]]
+    return " ".join([exact for exact, _ in kept]), " ".join([stem for _, stem in kept])
+
+
+def stem_variants(text: str) -> tuple[tuple[str, ...], ...]:
+    """The stem sequences a query for this text asks for: German and English, without repetition."""
+    found = [tuple(stem_tokens(text, lang)) for lang in QUERY_LANGUAGES]
+    found.append(tuple(exact_tokens(text)))  # texts in languages without a stemmer are indexed so
+    return tuple(dict.fromkeys(sequence for sequence in found if sequence))
+
+
+@lru_cache(maxsize=_CACHE)
+def _pair(word: str, lang: str | None) -> tuple[str, str]:
+    return _exact(word), _stem(word, lang)
+
+
+@lru_cache(maxsize=_CACHE)
+def _exact(word: str) -> str:
+    """Umlauts written out, diacritics dropped."""
+    if word.isascii():
+        return word
+    spelled = unicodedata.normalize("NFC", word).translate(_UMLAUTS)
+    if spelled.isascii():
+        return spelled
+    parts = unicodedata.normalize("NFD", spelled)
+    return unicodedata.normalize("NFC", "".join(c for c in parts if not unicodedata.combining(c)))
+
+
+@lru_cache(maxsize=_CACHE)
+def _stem(word: str, lang: str | None) -> str:
+    """Stemmed after folding: ``Störung``, ``Stoerung`` and ``stoerungen`` meet in one stem."""
+    token = _exact(word)
+    if lang not in _STEMMERS:
+        return token
+    return str(_stemmer(lang).stemWord(token))
+
+
+def _stemmer(lang: str) -> Stemmer.Stemmer:
+    """A stemmer of this thread's own: they are not safe to share."""
+    stemmers = _local.__dict__.setdefault("stemmers", {})
+    if lang not in stemmers:
+        stemmers[lang] = Stemmer.Stemmer(_STEMMERS[lang], 0)
+    return stemmers[lang]
+
+
+def _without_loose_marks(text: str) -> str:
+    """Combining marks that NFKC could not join to a letter would split the word they stand in."""
+    if not any(unicodedata.combining(c) for c in text):
+        return text
+    return "".join(c for c in text if not unicodedata.combining(c))

@@ -1,0 +1,84 @@
+"""What SQL may call: the tokens of a stored mention, so that its text is kept once and the index can be checked."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from functools import lru_cache
+
+import msgspec
+
+from pipeline.analysis import both, exact_tokens
+from pipeline.mention import Mention
+from pipeline.query.evaluate import field_values
+
+_ODD = re.compile(rb"[^a-z0-9]")
+decode = msgspec.json.Decoder(Mention).decode
+
+
+def register(connection: sqlite3.Connection) -> None:
+    """Give a connection the functions that the schema and the queries name."""
+    connection.create_function("sw_exact", 1, lambda doc: tokens_of_doc(doc)[0], deterministic=True)
+    connection.create_function("sw_stem", 1, lambda doc: tokens_of_doc(doc)[1], deterministic=True)
+    connection.create_function("sw_facet", 1, lambda doc: tokens_of_doc(doc)[2], deterministic=True)
+    connection.create_function("sw_unhex", 1, bytes.fromhex, deterministic=True)
+
+
+@lru_cache(maxsize=8)
+def tokens_of_doc(doc: str) -> tuple[str, str, str]:
+    """exact, stem and facet tokens of a stored document."""
+    return tokens(decode(doc))
+
+
+def tokens(mention: Mention) -> tuple[str, str, str]:
+    """exact, stem and facet tokens of a mention, each joined by spaces."""
+    crawled = mention.crawled
+    exact, stem = both(crawled.title, crawled.text, mention.analysis.lang)
+    return exact, stem, " ".join(facet_tokens(mention))
+
+
+def facet_tokens(mention: Mention) -> list[str]:
+    """Everything that a filter may ask for and that no re-scoring changes; the thread's title comes last, in order."""
+    crawled = mention.crawled
+    found = [facet("brand", opinion.brand) for opinion in mention.analysis.opinions]
+    found += [facet("source", source) for source in mention.sources]
+    found += [
+        facet("platform", crawled.platform),
+        facet("channel", crawled.channel),
+        facet("kind", crawled.kind),
+        facet("lang", mention.analysis.lang or "none"),
+        facet("domain", mention.origin),
+    ]
+    if crawled.author:
+        found.append(facet("author", crawled.author))
+    if crawled.thread:
+        found.append(facet("thread_id", crawled.thread))
+    if mention.story and mention.story != mention.uid:
+        found.append(facet("story", mention.story))
+    found += [facet("is", flag) for flag in field_values(mention, "is")]
+    found += [facet("has", thing) for thing in field_values(mention, "has")]
+    return found + [f"w_{token}" for token in exact_tokens(crawled.thread_title)]
+
+
+FACETS = {
+    "brand": "b",
+    "source": "s",
+    "platform": "p",
+    "channel": "c",
+    "kind": "k",
+    "lang": "l",
+    "domain": "d",
+    "author": "a",
+    "thread_id": "t",
+    "story": "y",
+    "is": "i",
+    "has": "h",
+}
+"""Fields that are tokens of the index, and the first letter of their tokens."""
+
+
+@lru_cache(maxsize=50_000)
+def facet(name: str, value: str) -> str:
+    """The token of a field's value: ``b_telekom``. Other characters than a-z and 0-9 are spelled ``_2d``."""
+    spelled = _ODD.sub(lambda match: f"_{match[0][0]:02x}".encode(), value.lower().encode())
+    return f"{FACETS[name]}_{spelled.decode()}"

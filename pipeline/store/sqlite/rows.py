@@ -1,0 +1,163 @@
+"""A mention as rows: what each table keeps of it, and what it adds to the rollups."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from pipeline.mention import Mention, Opinion, effective_opinions
+from pipeline.store.protocol import BIN
+from pipeline.store.sqlite.functions import tokens
+from pipeline.words import Kind, Voice
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+BIN_US = BIN // MICROSECOND
+HOUR_US, DAY_US = 3_600_000_000, 86_400_000_000
+LAST_SECOND = 4_294_967_295
+UID_BITS = 30
+P_UNIT = 1_000_000
+"""Probabilities are kept as whole millionths, so that sums are exact in any order."""
+
+_encoder = msgspec.json.Encoder()
+
+
+def micros(at: datetime) -> int:
+    """Microseconds since 1970 of an aware time."""
+    return (at - EPOCH) // MICROSECOND
+
+
+def moment(value: int) -> datetime:
+    """The inverse of ``micros``."""
+    return EPOCH + timedelta(microseconds=value)
+
+
+def bin_number(at: datetime) -> int:
+    """Number of the 5-minute bin that a time lies in."""
+    return micros(at) // BIN_US
+
+
+def id_base(mention: Mention) -> int:
+    """The row id a mention wants: ascending is newest first, then by uid."""
+    second = min(max(micros(mention.event_time) // 1_000_000, 0), LAST_SECOND)
+    return (LAST_SECOND - second) << UID_BITS | int(mention.uid[:8], 16) >> 2
+
+
+@dataclass(slots=True)
+class Row:
+    """One mention, ready to be stored under ``id``."""
+
+    id: int
+    uid: bytes
+    mention: Mention
+    first_known: int
+    doc: str = ""
+    text: tuple[str, str, str] = ("", "", "")
+
+    def __post_init__(self) -> None:
+        if not self.doc:
+            self.doc = _encoder.encode(self.mention).decode()
+        self.text = tokens(self.mention)
+
+    def columns(self) -> tuple[Any, ...]:
+        """In the order of table ``mention``."""
+        mention, crawled = self.mention, self.mention.crawled
+        assert mention.known_from is not None
+        published = mention.published.at
+        return (
+            self.id,
+            self.uid,
+            mention.revision,
+            micros(mention.known_from),
+            self.first_known,
+            micros(mention.event_time),
+            bin_number(mention.fed_bin),
+            micros(mention.seen),
+            None if published is None else micros(published),
+            crawled.rating,
+            crawled.author,
+            nameless_story(mention),
+            self.doc,
+        )
+
+    def opinions(self) -> list[tuple[Any, ...]]:
+        """In the order of table ``mention_brand``."""
+        return [_opinion_columns(self.id, self.mention, opinion) for opinion in one_per_brand(self.mention)]
+
+
+def nameless_story(mention: Mention) -> str | None:
+    """The story that stands for a missing author, where one is missing."""
+    return None if mention.crawled.author else mention.story or mention.uid
+
+
+def one_per_brand(mention: Mention) -> Iterator[Opinion]:
+    """The opinions after corrections; of several on one brand the first."""
+    seen: set[str] = set()
+    for opinion in effective_opinions(mention):
+        if opinion.brand not in seen:
+            seen.add(opinion.brand)
+            yield opinion
+
+
+def is_copied(mention: Mention, opinion: Opinion) -> bool:
+    """Earned, and not counted because it repeats another mention."""
+    return mention.is_copy and opinion.voice is Voice.EARNED and mention.crawled.kind is not Kind.RESULT
+
+
+def _opinion_columns(row_id: int, mention: Mention, opinion: Opinion) -> tuple[Any, ...]:
+    return (
+        opinion.brand,
+        bin_number(mention.fed_bin),
+        row_id,
+        mention.first_source,
+        opinion.tone,
+        round((opinion.p_negative or 0.0) * P_UNIT),
+        opinion.counted,
+        is_copied(mention, opinion),
+        mention.historic,
+        opinion.voice,
+        opinion.via,
+        mention.crawled.channel,
+        mention.crawled.author,
+        nameless_story(mention),
+    )
+
+
+MEASURES = ("posts", "negative", "neutral", "positive", "p_negative", "copies")
+
+
+@dataclass(slots=True)
+class Deltas:
+    """What a transaction changes in the rollups."""
+
+    hours: Counter[tuple[str, int, str, str]]
+    days: Counter[tuple[str, int, str, str]]
+
+    @classmethod
+    def none(cls) -> Deltas:
+        return cls(Counter(), Counter())
+
+    def add(self, mention: Mention, sign: int) -> None:
+        """Count a mention in (1) or out (-1)."""
+        event = micros(mention.event_time)
+        for opinion in one_per_brand(mention):
+            for measure, amount in _measures(mention, opinion):
+                self.hours[opinion.brand, event // HOUR_US, "", measure] += sign * amount
+                self.days[opinion.brand, event // DAY_US, mention.first_source, measure] += sign * amount
+
+
+def _measures(mention: Mention, opinion: Opinion) -> Iterator[tuple[str, int]]:
+    if is_copied(mention, opinion):
+        yield "copies", 1
+    if not opinion.counted:
+        return
+    yield "posts", 1
+    if opinion.tone is not None:
+        yield opinion.tone.value, 1
+    if opinion.p_negative:
+        yield "p_negative", round(opinion.p_negative * P_UNIT)

@@ -1,0 +1,22 @@
+"""Tone: from a text to a label with probabilities, and the words that made it. Rules today; a classifier may join."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from pipeline.mention import Tone
+
+ANALYSIS_VERSION = 1
+"""Of the whole analysis (matching, language, tone). Raise it whenever a score may come out differently."""
+
+
+class ToneEngine(Protocol):
+    """What scores texts of one language."""
+
+    name: str
+    """Written into the analysis, such as ``rules-de``."""
+
+    def tone(self, texts: Sequence[str]) -> list[Tone]:
+        """One tone for each text, in order. The texts are masked already."""
+        ...

@@ -1,0 +1,228 @@
+"""German word rules on the shared engine: our own lexicon, negation on both sides, "aber", compounds, idioms.
+
+Nothing of the English lexicon is used but what is no word: emoticons, and the valence VADER gives an emoji.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pipeline.tone.engine import CAPITALS, Score, combine
+from pipeline.tone.english import Vocabulary, load_vocabulary
+from pipeline.tone.lexicon import SHORTEST_HEAD, Lexicon, german_lexicon
+from pipeline.tone.tokens import caps_differ
+
+FORWARD = 4
+"""How many words behind it a negator turns."""
+BACKWARD = 8
+"""How many words before it "nicht" reaches to a verb (hilft mir leider überhaupt nicht)."""
+LONGEST_WORD = 40
+"""Longer words are not taken apart."""
+UNREAL = 0.5
+"""What is left of praise that is only wished for (wäre schön)."""
+
+_TOKEN = re.compile(r"[A-Za-zÄÖÜäöüßéèáàç]+(?:['’][A-Za-z]+)?|[.!?;:,…()\n]|\S")
+_STOPS = frozenset(".!?;:…\n")
+_CLAUSE = _STOPS | {",", "(", ")"}
+_BUT = frozenset({"aber", "jedoch", "allerdings", "sondern", "dennoch", "trotzdem"})
+_ALTHOUGH = frozenset({"obwohl", "obgleich", "wenngleich", "obschon", "trotz"})
+_WISH = frozenset(
+    {"wäre", "waere", "wären", "waeren", "würde", "wuerde", "würden", "wuerden", "hätte", "hätten", "haette"}
+)
+_WISHING = frozenset({"wünsche", "wünschte", "hoffe", "hoffentlich", "hoffen", "falls"})
+_TURNS_BACK = frozenset({"nicht", "nichts", "nie", "niemals", "ned", "net", "nich", "nimmer", "kaum"})
+_AND = frozenset({"und", "oder", "noch", "sehr", "so"})
+_FADE = (1.0, 0.95, 0.9)
+
+
+@dataclass(frozen=True, slots=True)
+class _Signs:
+    """What is no word but has a valence: emoji by character, emoticons by spelling (shared with VADER)."""
+
+    emoji: Mapping[str, float]
+    emoticons: Mapping[str, float]
+    pattern: re.Pattern[str]
+
+
+class German:
+    """Scores German texts."""
+
+    def __init__(self, lexicon: Lexicon | None = None, vocabulary: Vocabulary | None = None) -> None:
+        self._known = lexicon or german_lexicon()
+        self._signs = _signs(vocabulary or load_vocabulary())
+
+    def score(self, text: str) -> Score:
+        """The score of one text; compound is on VADER's scale."""
+        words = self._tokens(text)
+        lowered = [word.lower() for word in words]
+        valences = [self._word(word) for word in lowered]
+        self._idioms(lowered, valences)
+        self._emphasise(words, valences)
+        self._boost(lowered, valences)
+        self._negate(lowered, valences)
+        self._wish(lowered, valences)
+        _contrast(lowered, valences)
+        kept = [at for at, word in enumerate(words) if word not in _CLAUSE]
+        return combine([valences[at] for at in kept], [words[at] for at in kept], text)
+
+    def _tokens(self, text: str) -> list[str]:
+        """Words, clause marks, emoji and emoticons, in order."""
+        tokens: list[str] = []
+        for piece in self._signs.pattern.split(text):
+            if piece in self._signs.emoji or (piece and piece.lower() in self._signs.emoticons):
+                tokens.append(piece)
+            else:
+                tokens += [token for token in _TOKEN.findall(piece) if token[0].isalpha() or token in _CLAUSE]
+        return tokens
+
+    def _word(self, word: str) -> float:
+        """The valence of a word by itself: as it stands, else as a compound of something known."""
+        if not word[0].isalpha():
+            return self._signs.emoji.get(word, self._signs.emoticons.get(word, 0.0))
+        known = self._known
+        if word in known.boosters or word in known.negators:
+            return 0.0
+        if word in known.valences:
+            return known.valences[word]
+        sign = self._signs.emoticons.get(word)
+        return sign if sign is not None else self._compound(word)
+
+    def _compound(self, word: str) -> float:
+        """The valence of a compound: that of its head (Totalausfall), else of a telling first part (Scheiß…)."""
+        if not SHORTEST_HEAD < len(word) <= LONGEST_WORD:
+            return 0.0
+        for cut in range(2, len(word) - SHORTEST_HEAD + 1):
+            if (value := self._known.heads.get(word[cut:])) is not None:
+                return value
+        for length in range(3, min(len(word) - 2, 10)):
+            if (value := self._known.prefixes.get(word[:length])) is not None:
+                rest = self._known.valences.get(word[length:], 0.0)
+                return rest + (0.5 if rest > 0 else -0.5) if rest else value
+        return 0.0
+
+    def _idioms(self, words: list[str], valences: list[float]) -> None:
+        """A known phrase gets its own valence, on its last word; its words count no more by themselves."""
+        at = 0
+        while at < len(words):
+            phrase, value = self._idiom_at(words, at)
+            if phrase:
+                valences[at : at + len(phrase)] = [0.0] * len(phrase)
+                valences[at + len(phrase) - 1] = value
+                words[at : at + len(phrase)] = ["·"] * len(phrase)
+            at += len(phrase) or 1
+
+    def _idiom_at(self, words: list[str], at: int) -> tuple[tuple[str, ...], float]:
+        candidates = self._known.idioms.get(words[at], {})
+        fitting = [phrase for phrase in candidates if tuple(words[at : at + len(phrase)]) == phrase]
+        longest = max(fitting, key=len, default=())
+        return longest, candidates.get(longest, 0.0)
+
+    @staticmethod
+    def _emphasise(words: list[str], valences: list[float]) -> None:
+        if not caps_differ(word for word in words if word[0].isalpha()):
+            return
+        for at, valence in enumerate(valences):
+            if valence and words[at].isupper() and len(words[at]) > 2:
+                valences[at] += CAPITALS if valence > 0 else -CAPITALS
+
+    def _boost(self, words: list[str], valences: list[float]) -> None:
+        """Boosters and dampeners act on the valences up to three words behind them."""
+        for at, valence in enumerate(valences):
+            if not valence:
+                continue
+            for distance in range(1, min(3, at) + 1):
+                if words[at - distance] in _CLAUSE:
+                    break
+                step = self._known.boosters.get(words[at - distance], 0.0) * _FADE[distance - 1]
+                valences[at] += step if valence > 0 else -step
+
+    def _negate(self, words: list[str], valences: list[float]) -> None:
+        """Negators turn what follows in their clause; "nicht" and its like also the verbs before them."""
+        turned: set[int] = set()
+        for at, word in enumerate(words):
+            if word not in self._known.negators or words[at + 1 : at + 2] == ["nur"]:
+                continue
+            turned |= self._reach(words, valences, at)
+        for at in turned:
+            valences[at] = negated(valences[at])
+
+    def _reach(self, words: list[str], valences: list[float], at: int) -> set[int]:
+        """The places that the negator at a place turns."""
+        reached: set[int] = set()
+        for place in range(at + 1, min(at + 1 + FORWARD, len(words))):
+            if _ends_reach(words[place]) or (reached and not valences[place] and words[place] not in _AND):
+                break
+            if valences[place] and words[place][0].isalpha():
+                reached.add(place)
+        if words[at] in _TURNS_BACK:
+            for place in range(at - 1, max(at - 1 - BACKWARD, -1), -1):
+                if _ends_reach(words[place]):
+                    break
+                if valences[place] and words[place] in self._known.verbs:
+                    reached.add(place)
+        return reached
+
+    def _wish(self, words: list[str], valences: list[float]) -> None:
+        """Praise that is only wished for counts less."""
+        unreal = False
+        for at, word in enumerate(words):
+            if word in _STOPS:
+                unreal = False
+            elif word in _WISH or word in _WISHING:
+                unreal = True
+            elif unreal and valences[at] > 0:
+                valences[at] *= UNREAL
+
+
+def _ends_reach(word: str) -> bool:
+    """Whether a negation does not go beyond this word."""
+    return word in _CLAUSE or word in _BUT
+
+
+def negated(valence: float) -> float:
+    """A denied valence: "nicht gut" is about bad, "nicht schlecht" is only mildly good."""
+    return -0.74 * valence - 0.4 if valence > 0 else -0.5 * valence
+
+
+def _contrast(words: list[str], valences: list[float]) -> None:
+    """Within a sentence, what precedes "aber" counts half and what follows it one and a half; so with "obwohl"."""
+    start = 0
+    for at in range(len(words) + 1):
+        if at == len(words) or words[at] in _STOPS:
+            _contrast_in(words, valences, start, at)
+            start = at + 1
+
+
+def _contrast_in(words: list[str], valences: list[float], start: int, end: int) -> None:
+    pivot = next((at for at in range(start, end) if words[at] in _BUT), None)
+    if pivot is not None:
+        for at in range(start, end):
+            valences[at] *= 0.5 if at < pivot else 1.5
+        return
+    concession = next((at for at in range(start, end) if words[at] in _ALTHOUGH), None)
+    if concession is not None:
+        stop = next((at for at in range(concession, end) if words[at] == ","), end)
+        for at in range(concession, stop):
+            valences[at] *= 0.5
+
+
+def _signs(vocabulary: Vocabulary) -> _Signs:
+    emoji = {sign: value for sign, text in vocabulary.emoji.items() if (value := _emoji_valence(text, vocabulary))}
+    emoticons = {word: value for word, value in vocabulary.valences.items() if _is_emoticon(word)}
+    longest_first = "|".join(re.escape(sign) for sign in sorted(emoticons, key=len, reverse=True))
+    pattern = f"([{re.escape(''.join(emoji))}]|(?<![A-Za-z0-9])(?:{longest_first})(?![A-Za-z0-9]))"
+    return _Signs(emoji, emoticons, re.compile(pattern, re.IGNORECASE))
+
+
+def _emoji_valence(description: str, vocabulary: Vocabulary) -> float:
+    """The mean valence of the words that describe an emoji."""
+    values = [vocabulary.valences[word] for word in description.lower().split() if word in vocabulary.valences]
+    return sum(values) / len(values) if values else 0.0
+
+
+def _is_emoticon(word: str) -> bool:
+    """Signs such as ``:-)``; at most two letters or digits, and something that is neither."""
+    plain = sum(character.isalnum() for character in word)
+    return plain <= 2 and plain < len(word) and any(character in ":;=8xX<^*>(" for character in word)

@@ -1,0 +1,28 @@
+"""Masking: what is a name, an address or a number must not be scored (``united`` is no praise)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+MASK = "·"
+"""Stands for what was masked: one word, known to no lexicon."""
+
+_ADDRESS = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
+_MAIL = re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]++(?:\.[\w-]++)++")
+_HANDLE = re.compile(r"(?<![\w@])@[\w.]*\w")
+_NUMBER = re.compile(r"(?<![\w:;=<])\d[\d.,:/]*(?:€|%)?(?!\w)")
+
+
+def mask(text: str, spans: Iterable[tuple[int, int]] = ()) -> str:
+    """The text with the given spans (brand terms), addresses, handles and numbers replaced by a neutral sign."""
+    parts: list[str] = []
+    done = 0
+    for start, end in sorted(spans):
+        if start >= done:
+            parts += [text[done:start], MASK]
+            done = end
+    masked = "".join([*parts, text[done:]])
+    for pattern in (_ADDRESS, _MAIL, _HANDLE, _NUMBER):
+        masked = pattern.sub(MASK, masked)
+    return masked

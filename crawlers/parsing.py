@@ -87,6 +87,8 @@ class Parsed(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     items: tuple[ParsedItem, ...] = ()
     threads: tuple[ThreadRow, ...] = ()
+    boards: tuple[ThreadRow, ...] = ()
+    """Lists of threads this page leads to, with their newest post."""
     links: Links = Links()
     thread: str | None = None
     """Id of the thread this page belongs to."""

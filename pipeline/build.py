@@ -10,7 +10,6 @@ import sqlalchemy as sa
 from pipeline.clock import Clock
 from pipeline.configuration import Configuration
 from pipeline.draft import Draft
-from pipeline.matching import voice_of
 from pipeline.run import Pipeline
 from pipeline.secrets import author_key
 from pipeline.spool import Spool
@@ -19,7 +18,7 @@ from pipeline.state.tables import source
 from pipeline.state.threads import StateThreads
 from pipeline.steps.clean import CleanStep
 from pipeline.steps.language import LanguageStep
-from pipeline.steps.match import MatchStep
+from pipeline.steps.match import MatchStep, voice_of
 from pipeline.steps.story import StoryStep
 from pipeline.steps.tone import ToneStep
 from pipeline.store.protocol import Store
@@ -43,9 +42,9 @@ def build_pipeline(configuration: Configuration, store: Store, state: State, *, 
     return Pipeline(
         (
             CleanStep(key),
-            MatchStep(configuration, StateThreads(state, clock)),
+            MatchStep(brands, configuration.sources, StateThreads(state, clock)),
             LanguageStep(configuration.languages),
-            ToneStep(brands),
+            ToneStep(),
             StoryStep(store),
         ),
         store,

@@ -14,15 +14,28 @@ NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 def waiting(number: int, author: str | None = None) -> Waiting:
     uid = f"{number:032x}"
     crawled = Crawled(
-        source="forum", reading=Reading.FULL, fetched=NOW, platform="phpbb", channel=Channel.FORUM,
-        kind=Kind.POST, text=f"Text {number}", author=author,
-    )  # fmt: skip
+        source="forum",
+        reading=Reading.FULL,
+        fetched=NOW,
+        platform="phpbb",
+        channel=Channel.FORUM,
+        kind=Kind.POST,
+        text=f"Text {number}",
+        author=author,
+    )
     return Waiting(
         mention=Mention(
-            uid=uid, origin="forum.example", crawled=crawled, published=Published(), seen=NOW, event_time=NOW,
-            fed_bin=NOW, analysis=Analysis(text_hash="", analyser="none", version=1), sources=("forum",),
+            uid=uid,
+            origin="forum.example",
+            crawled=crawled,
+            published=Published(),
+            seen=NOW,
+            event_time=NOW,
+            fed_bin=NOW,
+            analysis=Analysis(text_hash="", analyser="none", version=1),
+            sources=("forum",),
             first_source="forum",
-        )  # fmt: skip
+        )
     )
 
 

@@ -60,13 +60,20 @@ def answers(url: str) -> bool:
 
 
 @contextmanager
-def process(*command: str, log: Path, env: dict[str, str] | None = None, cwd: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
+def process(
+    *command: str, log: Path, env: dict[str, str] | None = None, cwd: Path | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """A child in a process group of its own, ended with the block."""
     with log.open("ab") as output:
         child = subprocess.Popen(
-            command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, cwd=cwd,
-            env={**os.environ, **(env or {})}, start_new_session=True,
-        )  # fmt: skip
+            command,
+            stdout=output,
+            stderr=output,
+            stdin=subprocess.DEVNULL,
+            cwd=cwd,
+            env={**os.environ, **(env or {})},
+            start_new_session=True,
+        )
     try:
         yield child
     finally:
@@ -90,8 +97,11 @@ class WordPress:
         script = str(HERE / "wordpress.php")
         done = subprocess.run(
             [self._php, "-d", "display_errors=0", script, str(self._folder / "site"), action, *arguments],
-            capture_output=True, text=True, check=True, timeout=60,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
         return done.stdout.strip()
 
     def post(self, title: str, text: str, at: float) -> str:
@@ -133,14 +143,22 @@ def wordpress(folder: Path) -> Iterator[WordPress]:
         shutil.chown(folder, "mysql")
     subprocess.run(
         [installer, "--no-defaults", f"--user={user}", f"--datadir={data}", "--skip-test-db"],
-        check=True, capture_output=True,
-    )  # fmt: skip
+        check=True,
+        capture_output=True,
+    )
     with ExitStack() as stack:
         stack.enter_context(
             process(
-                mariadbd, "--no-defaults", f"--user={user}", f"--datadir={data}", f"--socket={database_socket}",
-                f"--port={port}", "--bind-address=127.0.0.1", f"--pid-file={folder / 'pid'}", log=log,
-            )  # fmt: skip
+                mariadbd,
+                "--no-defaults",
+                f"--user={user}",
+                f"--datadir={data}",
+                f"--socket={database_socket}",
+                f"--port={port}",
+                "--bind-address=127.0.0.1",
+                f"--pid-file={folder / 'pid'}",
+                log=log,
+            )
         )
         wait_for(database_socket.exists, "MariaDB")
         sql = (
@@ -157,9 +175,17 @@ def wordpress(folder: Path) -> Iterator[WordPress]:
         blog.call("install", url)
         stack.enter_context(
             process(
-                php, "-d", "display_errors=0", "-S", f"127.0.0.1:{web}", "-t", str(site), str(HERE / "router.php"),
-                log=log, env={"PHP_CLI_SERVER_WORKERS": "2"},
-            )  # fmt: skip
+                php,
+                "-d",
+                "display_errors=0",
+                "-S",
+                f"127.0.0.1:{web}",
+                "-t",
+                str(site),
+                str(HERE / "router.php"),
+                log=log,
+                env={"PHP_CLI_SERVER_WORKERS": "2"},
+            )
         )
         wait_for(lambda: answers(url), "WordPress")
         yield blog

@@ -1,0 +1,289 @@
+"""The sources: what the configuration asks for, how each stands, and how that changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from pipeline.configuration import Configuration, Source
+from pipeline.state.tables import fetch, hole, source, thread_cursor
+from pipeline.words import Answer, Channel, SourceState
+
+LEARNING = timedelta(days=7)
+"""A source whose complete span is shorter than this is still learning."""
+PATIENCE = 3
+"""Visits in a row that may fail for a passing reason before a source counts as blind."""
+PAUSED_BY_CONFIGURATION = "paused in the configuration"
+NO_CONTACT = "no contact address in the configuration: nothing is crawled"
+_LASTING = frozenset({Answer.GATED, Answer.CHALLENGE, Answer.LAYOUT_CHANGED})
+_RESTING = (SourceState.PAUSED, SourceState.RETIRED)
+
+Defaults = Mapping[str, tuple[Channel, timedelta]]
+"""Spider name → its channel and interval."""
+
+
+class Hole(msgspec.Struct, frozen=True, kw_only=True):
+    """A span of event time that was never read and cannot be."""
+
+    start: datetime
+    end: datetime
+    reason: str
+
+
+class SourceRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One source as the state database knows it."""
+
+    id: str
+    spider: str
+    url: str
+    channel: Channel
+    about: str | None
+    state: SourceState
+    reason: str
+    state_since: datetime
+    complete_from: datetime | None
+    watermark: datetime | None
+    first_contact_at: datetime | None
+    last_start: datetime | None
+    last_end: datetime | None
+    last_ok: datetime | None
+    last_answer: Answer | None
+    next_due: datetime
+    interval: timedelta
+    failures: int
+    items_seen: int
+    cursor: dict[str, Any]
+    worker: str | None
+    leased_until: datetime | None
+    holes: tuple[Hole, ...] = ()
+
+    @property
+    def resting(self) -> bool:
+        """Whether it is not visited on purpose."""
+        return self.state in _RESTING
+
+    @property
+    def overdue_after(self) -> datetime:
+        """When a source that has not ended a visit well counts as late."""
+        return (self.last_ok or self.state_since) + grace(self.interval)
+
+
+class FetchRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One request of the past."""
+
+    source: str
+    at: datetime
+    url: str
+    answer: Answer
+    status: int | None
+    bytes: int | None
+    ms: int | None
+    items: int | None
+    reason: str
+    sha256: str | None
+
+
+def grace(interval: timedelta) -> timedelta:
+    """How long after its last good visit a source is late: two intervals and a little."""
+    return 2 * interval + timedelta(minutes=2)
+
+
+# --- reading --------------------------------------------------------------------------------------------------
+
+
+def list_sources(conn: sa.Connection) -> list[SourceRow]:
+    """All sources, retired ones included, by id."""
+    holes: dict[str, list[Hole]] = {}
+    for row in conn.execute(sa.select(hole).order_by(hole.c.start)):
+        holes.setdefault(row.source, []).append(Hole(start=row.start, end=row.end, reason=row.reason))
+    rows = conn.execute(sa.select(source).order_by(source.c.id))
+    return [_source_row(row, holes.get(row.id, [])) for row in rows]
+
+
+def get_source(conn: sa.Connection, source_id: str) -> SourceRow | None:
+    """One source, or None."""
+    row = conn.execute(sa.select(source).where(source.c.id == source_id)).one_or_none()
+    if row is None:
+        return None
+    holes = conn.execute(sa.select(hole).where(hole.c.source == source_id).order_by(hole.c.start))
+    return _source_row(row, [Hole(start=h.start, end=h.end, reason=h.reason) for h in holes])
+
+
+def _source_row(row: sa.Row[Any], holes: list[Hole]) -> SourceRow:
+    values = dict(row._mapping)
+    values["interval"] = timedelta(seconds=values.pop("interval_s"))
+    values["channel"], values["state"] = Channel(values["channel"]), SourceState(values["state"])
+    values["last_answer"] = Answer(values["last_answer"]) if values["last_answer"] else None
+    return SourceRow(**values, holes=tuple(holes))
+
+
+def recent_fetches(conn: sa.Connection, source_id: str, limit: int = 50) -> list[FetchRow]:
+    """The newest requests of a source, newest first."""
+    wanted = sa.select(fetch).where(fetch.c.source == source_id).order_by(fetch.c.at.desc(), fetch.c.id.desc())
+    rows = [dict(row._mapping) for row in conn.execute(wanted.limit(limit))]
+    return [_fetch_row(row) for row in rows]
+
+
+def _fetch_row(row: dict[str, Any]) -> FetchRow:
+    del row["id"]
+    return FetchRow(**row | {"answer": Answer(row["answer"])})
+
+
+# --- following the configuration ------------------------------------------------------------------------------
+
+
+def sync(conn: sa.Connection, configuration: Configuration, defaults: Defaults, now: datetime) -> None:
+    """Bring the table in line with the configuration: new sources are due at once, removed ones retire.
+
+    A source that moved to another address or spider starts anew; its watermark and holes stay.
+    """
+    known = {row.id: row for row in list_sources(conn)}
+    for source_id, entry in configuration.sources.items():
+        wanted = _wanted(entry, defaults)
+        if source_id not in known:
+            conn.execute(sa.insert(source).values(id=source_id, **_fresh(now), **wanted))
+        else:
+            _change(conn, known[source_id], wanted, now)
+        _rest_or_resume(conn, source_id, _rest(entry, bool(configuration.contact)), now)
+    for row in known.values():
+        if row.id not in configuration.sources:
+            _set_state(conn, row, SourceState.RETIRED, "removed from the configuration", now)
+
+
+def _wanted(entry: Source, defaults: Defaults) -> dict[str, Any]:
+    channel, interval = defaults.get(entry.spider, (Channel.FORUM, timedelta(minutes=10)))
+    return {
+        "spider": entry.spider,
+        "url": entry.url,
+        "channel": (entry.channel or channel).value,
+        "about": entry.about,
+        "interval_s": (entry.interval or interval).total_seconds(),
+    }
+
+
+def _fresh(now: datetime) -> dict[str, Any]:
+    return {"state": SourceState.LEARNING.value, "state_since": now, "next_due": now, "cursor": {}}
+
+
+def _change(conn: sa.Connection, row: SourceRow, wanted: dict[str, Any], now: datetime) -> None:
+    values = dict(wanted)
+    if (row.spider, row.url) != (wanted["spider"], wanted["url"]):
+        values |= {"cursor": {}, "first_contact_at": None, "complete_from": None, "items_seen": 0}
+        values |= {"failures": 0, "next_due": now}
+        conn.execute(sa.delete(thread_cursor).where(thread_cursor.c.source == row.id))
+    elif row.interval.total_seconds() > wanted["interval_s"]:
+        values["next_due"] = min(row.next_due, now + timedelta(seconds=wanted["interval_s"]))
+    conn.execute(sa.update(source).where(source.c.id == row.id).values(**values))
+
+
+def _rest(entry: Source, contact: bool) -> tuple[SourceState, str] | None:
+    if entry.retired:
+        return SourceState.RETIRED, "retired in the configuration"
+    if entry.paused:
+        return SourceState.PAUSED, PAUSED_BY_CONFIGURATION
+    return None if contact else (SourceState.PAUSED, NO_CONTACT)
+
+
+def _rest_or_resume(conn: sa.Connection, source_id: str, rest: tuple[SourceState, str] | None, now: datetime) -> None:
+    row = get_source(conn, source_id)
+    assert row is not None
+    if rest is not None:
+        _set_state(conn, row, *rest, now)
+    elif row.state is SourceState.RETIRED or row.reason in (PAUSED_BY_CONFIGURATION, NO_CONTACT):
+        _resume(conn, row, now)
+
+
+def _resume(conn: sa.Connection, row: SourceRow, now: datetime) -> None:
+    _set_state(conn, row, awake(row.complete_from, row.watermark), "", now)
+    make_due(conn, row.id, now)
+
+
+def _set_state(conn: sa.Connection, row: SourceRow, state: SourceState, reason: str, now: datetime) -> None:
+    since = row.state_since if row.state is state else now
+    changed = sa.update(source).where(source.c.id == row.id)
+    conn.execute(changed.values(state=state.value, reason=reason, state_since=since))
+
+
+# --- what people do -------------------------------------------------------------------------------------------
+
+
+def set_paused(conn: sa.Connection, source_id: str, paused: bool, now: datetime, *, by: str = "a person") -> bool:
+    """Pause or resume by hand; False where there is no such source or it is retired."""
+    row = get_source(conn, source_id)
+    if row is None or row.state is SourceState.RETIRED:
+        return False
+    if paused:
+        _set_state(conn, row, SourceState.PAUSED, f"paused by {by}", now)
+    elif row.state is SourceState.PAUSED:
+        _resume(conn, row, now)
+    return True
+
+
+def make_due(conn: sa.Connection, source_id: str, now: datetime) -> bool:
+    """Have a source visited next; False where there is no such source."""
+    done = conn.execute(sa.update(source).where(source.c.id == source_id).values(next_due=now))
+    return bool(done.rowcount)
+
+
+# --- states ---------------------------------------------------------------------------------------------------
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """How a visit ended, as far as the state depends on it."""
+
+    complete: bool
+    behind: bool = False
+    answer: Answer = Answer.OK
+    """The answer that kept it from being complete."""
+    reason: str = ""
+    lists_read: bool = True
+    """False where already the first page could not be read."""
+
+
+def awake(complete_from: datetime | None, watermark: datetime | None) -> SourceState:
+    """Healthy where the complete span is long enough to know what is usual, else learning."""
+    if complete_from is None or watermark is None:
+        return SourceState.LEARNING
+    return SourceState.HEALTHY if watermark - complete_from >= LEARNING else SourceState.LEARNING
+
+
+def next_state(
+    current: SourceState,
+    reason: str,
+    outcome: Outcome,
+    *,
+    failures: int,
+    complete_from: datetime | None,
+    watermark: datetime | None,
+    has_watermark: bool = True,
+) -> tuple[SourceState, str]:
+    """State and reason after a visit. ``failures`` counts this visit; a paused or retired source stays so.
+
+    A wall, a challenge or a changed layout blinds at once; what may pass (errors, being asked to slow down) blinds
+    at the third time in a row, and leaves the state as it is until then.
+    """
+    if current in _RESTING:
+        return current, reason
+    if outcome.behind:
+        return SourceState.BEHIND, outcome.reason or "more new entries than one visit may read"
+    if outcome.complete:
+        return (awake(complete_from, watermark) if has_watermark else SourceState.HEALTHY), ""
+    if outcome.lists_read:
+        return SourceState.BEHIND, outcome.reason
+    if outcome.answer in _LASTING or failures >= PATIENCE:
+        return SourceState.BLIND, outcome.reason
+    return current, reason or outcome.reason
+
+
+def mark_late(conn: sa.Connection, now: datetime) -> list[str]:
+    """Learning and healthy sources without a good visit for two intervals are late; returns which became so."""
+    late = []
+    for row in list_sources(conn):
+        if row.state in (SourceState.LEARNING, SourceState.HEALTHY) and row.overdue_after < now:
+            _set_state(conn, row, SourceState.LATE, row.reason or "no complete visit for two intervals", now)
+            late.append(row.id)
+    return late

@@ -1,0 +1,163 @@
+"""The whole pipeline on a real store: what becomes of items, and that nothing is lost when the store is away."""
+
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from pipeline.build import build_pipeline
+from pipeline.clock import ManualClock
+from pipeline.configuration import Configuration
+from pipeline.item import Item, Published
+from pipeline.query.tree import EVERYTHING
+from pipeline.run import Fed
+from pipeline.secrets import KEY_FILE, SecretMissing
+from pipeline.state.opening import open_state
+from pipeline.state.tables import source
+from pipeline.store.opening import open_store
+from pipeline.store.protocol import StoreError
+from pipeline.words import Channel, Kind, Precision, Reading, ToneLabel, Via, Voice
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+TOLD = Configuration.model_validate(
+    {
+        "contact": "test@example.org",
+        "brands": {"nordnetz": {"name": "Nordnetz", "accounts": ["Nordnetz_hilft"]}},
+        "sources": {"forum": {"spider": "phpbb", "url": "https://forum.example/"}},
+    }
+)
+
+
+def item(number: int, text: str, author: str | None = "Elif", **over: object) -> Item:
+    values: dict[str, object] = {
+        "source": "forum", "platform": "phpbb", "channel": Channel.FORUM, "kind": Kind.POST, "reading": Reading.FULL,
+        "origin": "forum.example", "native_id": f"/ p{number}", "fetched": NOW, "text": text, "author": author,
+        "published": Published(at=NOW - timedelta(minutes=10), precision=Precision.MINUTE),
+        "watermark": NOW - timedelta(minutes=15),
+    }  # fmt: skip
+    return Item(**{**values, **over})  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def house(tmp_path):
+    clock = ManualClock(NOW)
+    with closing(open_state(tmp_path)) as state, closing(open_store(tmp_path, "sqlite", clock=clock)) as store:
+        yield build_pipeline(TOLD, store, state, folder=tmp_path, clock=clock), store, state, tmp_path
+
+
+def only(store):
+    [mention] = store.scan(EVERYTHING)
+    return mention
+
+
+def test_an_item_about_a_brand_becomes_a_mention_with_a_tone(house):
+    pipeline, store, _, _ = house
+    fed = pipeline.feed([item(1, "Nordnetz ist eine Katastrophe, nie wieder!"), item(2, "Schönes Wetter heute.")])
+    assert fed == Fed(stored=1, ignored=1)
+    mention = only(store)
+    [opinion] = mention.analysis.opinions
+    assert (opinion.brand, opinion.via, opinion.voice, opinion.counted) == ("nordnetz", Via.NAME, Voice.EARNED, True)
+    assert opinion.tone is ToneLabel.NEGATIVE
+    assert (mention.analysis.lang, mention.analysis.analyser) == ("de", "rules-de")
+
+
+def test_no_author_is_ever_stored_in_clear(house):
+    pipeline, _, _, folder = house
+    pipeline.feed([item(1, "Nordnetz lahmt wieder.", author="Zebulon Querkopf", parent_author="Philomena Kraus")])
+    pipeline.store.close()
+    for path in folder.rglob("*"):
+        if path.is_file():
+            assert b"Zebulon" not in path.read_bytes(), path
+            assert b"Philomena" not in path.read_bytes(), path
+
+
+def test_feeding_the_same_again_changes_nothing(house):
+    pipeline, store, _, _ = house
+    pipeline.feed([item(1, "Nordnetz läuft gut.")])
+    assert pipeline.feed([item(1, "Nordnetz läuft gut.")]) == Fed(unchanged=1)
+    assert pipeline.feed([item(1, "Nordnetz läuft doch schlecht.", fetched=NOW + timedelta(minutes=5))]) == Fed(
+        revised=1
+    )
+    assert only(store).revision == 2
+
+
+def test_forty_copies_of_one_text_are_one_opinion(house):
+    pipeline, store, _, _ = house
+    text = (
+        "Nordnetz hat heute tausende Störungsmeldungen ohne Prüfung geschlossen, das berichten mehrere Betroffene "
+        "übereinstimmend, und die Hotline legt einfach auf."
+    )
+    first, rest = (
+        item(0, text, author="Quelle"),
+        [item(n, f"RT @quelle: {text}", author=f"Kopie{n}") for n in range(1, 41)],
+    )
+    pipeline.feed([first])
+    pipeline.feed(rest[:20])
+    pipeline.feed(rest[20:])
+    mentions = list(store.scan(EVERYTHING))
+    assert len(mentions) == 41
+    assert len({mention.story for mention in mentions}) == 1
+    assert [m.crawled.text for m in mentions if not m.is_copy] == [text]
+    assert sum(opinion.counted for mention in mentions for opinion in mention.analysis.opinions) == 1
+
+
+def test_own_voices_are_kept_and_not_counted(house):
+    pipeline, store, _, _ = house
+    pipeline.feed([item(1, "Nordnetz bedauert den Ausfall sehr.", author="Nordnetz_hilft")])
+    [opinion] = only(store).analysis.opinions
+    assert (opinion.voice, opinion.counted) == (Voice.OWNED, False)
+
+
+def test_with_the_store_away_everything_waits_and_comes_back_with_its_copies_found(house, monkeypatch):
+    pipeline, store, state, _ = house
+    with state.begin() as connection:
+        row = {"id": "forum", "spider": "phpbb", "url": "", "channel": "forum", "state": "healthy", "state_since": NOW,
+               "next_due": NOW, "interval_s": 60, "cursor": {}}  # fmt: skip
+        connection.execute(source.insert().values(row))
+    text = "Nordnetz hat heute die Hotline abgeschaltet und niemand weiß, wann sie wieder erreichbar sein wird."
+
+    def refuse(*arguments, **more):
+        raise StoreError("disk full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "write", refuse)
+        assert pipeline.feed([item(1, text)]) == Fed(spooled=1)
+        assert pipeline.feed([item(2, text, author="Okka")]) == Fed(spooled=1)
+        assert pipeline.spool_watermark("forum", NOW) is False
+        assert pipeline.drain() == 0
+    assert pipeline.drain() == 2
+    mentions = sorted(store.scan(EVERYTHING), key=lambda mention: mention.is_copy)
+    assert [m.is_copy for m in mentions] == [False, True]
+    assert mentions[0].story == mentions[1].story
+    with state.read() as connection:
+        assert connection.scalar(sa.select(source.c.watermark)) == NOW
+    assert pipeline.spool.sizes() == (0, 0)
+
+
+def test_an_item_that_breaks_a_step_is_put_aside_and_the_rest_goes_on(house):
+    pipeline, _store, _, _ = house
+
+    class Fragile:
+        name = "fragile"
+
+        def __call__(self, batch):
+            if any("Bruch" in draft.text for draft in batch):
+                raise ValueError("broken by a test")
+            return batch
+
+    pipeline.steps = (*pipeline.steps[:1], Fragile(), *pipeline.steps[1:])
+    fed = pipeline.feed([item(1, "Nordnetz Bruch", author="Detlef Grau"), item(2, "Nordnetz läuft gut.")])
+    assert fed == Fed(stored=1, quarantined=1)
+    assert pipeline.spool.sizes() == (0, 1)
+    kept = (pipeline.spool.folder / "quarantine.ndjson").read_text("utf-8")
+    assert "broken by a test" in kept
+    assert "Detlef" not in kept
+
+
+def test_a_missing_key_beside_data_refuses_to_start(house):
+    pipeline, store, state, folder = house
+    pipeline.feed([item(1, "Nordnetz läuft gut.")])
+    (folder / KEY_FILE).unlink()
+    with pytest.raises(SecretMissing, match=KEY_FILE):
+        build_pipeline(TOLD, store, state, folder=folder, clock=ManualClock(NOW))

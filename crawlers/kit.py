@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from crawlers.fetches import Fetch
 
 if TYPE_CHECKING:
+    from scrapy.crawler import Crawler
+
     from crawlers.guard import Guard
     from crawlers.pacing import Pacer
     from crawlers.sink import Feed
+    from crawlers.spider import SourceSpider
     from crawlers.validators import Validators
     from pipeline.clock import Clock
 
@@ -28,3 +31,16 @@ class Kit:
     keep: Callable[[str, bytes], str | None]
     """(url, body) → SHA-256 of the page kept as evidence, None where it is not kept."""
     fetches: list[Fetch] = field(default_factory=list)
+
+
+def spider_of(crawler: Crawler) -> SourceSpider:
+    """The spider of a visit. Its kit is there before Scrapy builds any component."""
+    return cast("SourceSpider", crawler.spider)
+
+
+def kit_of(crawler: Crawler) -> Kit:
+    """What a component of a visit works with."""
+    kit = spider_of(crawler).kit
+    if kit is None:
+        raise TypeError("a visit needs its kit: run 'sturmwarte crawl'")
+    return kit

@@ -55,6 +55,8 @@ class SourceSpider(scrapy.Spider):
         self.job, self.kit = job, kit
         self.visit = Visit()
         self.lost: list[Lost] = []
+        self.unfed = ""
+        """Why findings of this visit are not durable; set by the sink."""
 
     async def start(self) -> AsyncIterator[Yield]:
         """First requests (or items) of the visit."""
@@ -99,15 +101,22 @@ class SourceSpider(scrapy.Spider):
 
     def _failed(self, failure: Failure) -> Iterable[Yield] | None:
         request: Request = failure.request  # type: ignore[attr-defined]
-        error = failure.value
+        error = failure.value or RuntimeError("no reason given")
         status = error.status if isinstance(error, NotRead) else None
         answer = error.answer if isinstance(error, NotRead) else Answer.ERROR
         self.visit.answers.append(answer)
+        self._record_failure(request, answer, error)
         gone = request.meta.get("gone")
         if gone is not None and status in GONE:
             return gone(request.meta["asked"], status, **request.cb_kwargs)  # type: ignore[no-any-return]
         self.lose(request.meta.get("asked", request.url), answer, str(error) or type(error).__name__)
         return None
+
+    def _record_failure(self, request: Request, answer: Answer, error: BaseException) -> None:
+        """What broke after the answer had come in (too large when unpacked, redirected in circles)."""
+        if self.kit is not None and "fetch" not in request.meta:
+            reason = str(error) or type(error).__name__
+            self.kit.fetches.append(Fetch(request.url, self.job.now(), answer, reason=reason))
 
     def lose(self, url: str, answer: Answer, reason: str) -> None:
         """Note something that should have been read and was not: this visit is not complete."""

@@ -1,0 +1,91 @@
+"""Which addresses may be asked: the public web, and inside the own network only what the configuration names."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from urllib.parse import urlsplit
+
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.resolver import ThreadedResolver
+
+from crawlers.fetches import NotRead
+from crawlers.urls import is_web
+from pipeline.words import Answer
+
+Address = IPv4Address | IPv6Address
+_NAT64 = IPv6Network("64:ff9b::/96")
+
+
+class Refused(NotRead):
+    """An address we do not ask; the message says which and why."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(Answer.ERROR, reason)
+
+
+class Guard:
+    """Decides about URLs and about the addresses their hosts resolve to. ``allow``: hosts, addresses, networks."""
+
+    def __init__(self, allow: Sequence[str] = ()) -> None:
+        self._networks: list[IPv4Network | IPv6Network] = []
+        self._hosts: set[str] = set()
+        for entry in allow:
+            try:
+                self._networks.append(ip_network(entry, strict=False))
+            except ValueError:
+                self._hosts.add(entry.lower().rstrip("."))
+
+    def check_url(self, url: str) -> None:
+        """Raise Refused where the scheme is not the web's or the host is a private address written out."""
+        if not is_web(url):
+            raise Refused(f"only http and https addresses without credentials are read, not {url[:200]!r}")
+        host = urlsplit(url).hostname or ""
+        address = _literal(host)
+        if address is not None:
+            self.check_address(host, address)
+
+    def check_address(self, host: str, address: Address) -> None:
+        """Raise Refused where a host stands for an address that is not public, unless allowed."""
+        plain = _unwrapped(address)
+        if plain.is_global and not plain.is_multicast:
+            return
+        if host.lower().rstrip(".") in self._hosts or any(plain in network for network in self._networks):
+            return
+        raise Refused(f"{host} is {plain}, which is not a public address; [crawl] allow_private may name it")
+
+
+class GuardedResolver(AbstractResolver):
+    """Resolves names for the connection itself, so that no other address can be connected to than was checked."""
+
+    def __init__(self, guard: Guard, resolver: AbstractResolver | None = None) -> None:
+        self._guard, self._resolver = guard, resolver or ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Every address a name stands for must be allowed. Raises Refused, and OSError where there is none."""
+        found = await self._resolver.resolve(host, port, family)
+        for result in found:
+            self._guard.check_address(host, ip_address(result["host"].partition("%")[0]))
+        return found
+
+    async def close(self) -> None:
+        await self._resolver.close()
+
+
+def _literal(host: str) -> Address | None:
+    try:
+        return ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
+
+
+def _unwrapped(address: Address) -> Address:
+    """The IPv4 address inside an IPv6 one, if that is what it is."""
+    if isinstance(address, IPv4Address):
+        return address
+    if address in _NAT64:
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or address

@@ -1,0 +1,121 @@
+"""The row of a host: whose turn it is, when the next request may go, how long to stay away, what robots.txt says."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from pipeline.state.tables import host
+
+FIRST_BACKOFF = timedelta(minutes=1)
+LONGEST_BACKOFF = timedelta(hours=6)
+LONGEST_RETRY_AFTER = timedelta(days=1)
+
+
+class Turn(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to "may I?": granted, or how long to wait and whether the host itself asked for that."""
+
+    granted: bool
+    wait: timedelta = timedelta(0)
+    asked_by_host: bool = False
+
+
+class Robots(msgspec.Struct, frozen=True, kw_only=True):
+    """A host's robots.txt: its text, None where it could not be had, and when it was asked for."""
+
+    text: str | None
+    at: datetime
+
+
+def turn(
+    now: datetime,
+    *,
+    next_at: datetime | None,
+    leased_until: datetime | None,
+    backoff_until: datetime | None,
+) -> Turn:
+    """Whether a host may be asked now."""
+    if backoff_until is not None and backoff_until > now:
+        return Turn(granted=False, wait=backoff_until - now, asked_by_host=True)
+    if next_at is not None and next_at > now:
+        return Turn(granted=False, wait=next_at - now)
+    if leased_until is not None and leased_until > now:
+        return Turn(granted=False)
+    return Turn(granted=True)
+
+
+def longer(previous: timedelta, retry_after: timedelta | None) -> timedelta:
+    """How long to stay away after one more 429 or 503: doubled each time, at least what the host asked for."""
+    doubled = min(max(FIRST_BACKOFF, previous * 2), LONGEST_BACKOFF)
+    return max(doubled, min(retry_after or timedelta(0), LONGEST_RETRY_AFTER))
+
+
+def claim(conn: sa.Connection, name: str, lease: str, now: datetime, until: datetime, next_at: datetime) -> Turn:
+    """Take the turn at a host until it is given back or ``until``; within a writing transaction."""
+    row = _row(conn, name)
+    if row is None:
+        conn.execute(_insert(conn).values(host=name).on_conflict_do_nothing())
+        row = _row(conn, name)
+    assert row is not None
+    decision = turn(now, next_at=row.next_at, leased_until=row.leased_until, backoff_until=row.backoff_until)
+    if decision.granted:
+        _update(conn, name, lease=lease, leased_until=until, next_at=next_at)
+    return decision
+
+
+def give_back(conn: sa.Connection, name: str, lease: str, not_before: datetime, *, well: bool) -> None:
+    """End one's turn; the next one not before that time. A good answer (``well``) ends the back-off."""
+    row = _row(conn, name)
+    if row is None or row.lease != lease:
+        return
+    values: dict[str, Any] = {"lease": None, "leased_until": None}
+    values["next_at"] = max(row.next_at or not_before, not_before)
+    if well:
+        values |= {"backoff_s": 0.0, "backoff_until": None}
+    _update(conn, name, **values)
+
+
+def back_off(conn: sa.Connection, name: str, now: datetime, retry_after: timedelta | None) -> datetime:
+    """Stay away from a host that asked for it; returns until when."""
+    row = _row(conn, name)
+    previous = timedelta(seconds=row.backoff_s) if row is not None else timedelta(0)
+    span = longer(previous, retry_after)
+    until = max(now + span, row.backoff_until or now) if row is not None else now + span
+    doubled = min(max(FIRST_BACKOFF, previous * 2), LONGEST_BACKOFF)
+    conn.execute(_insert(conn).values(host=name).on_conflict_do_nothing())
+    _update(conn, name, backoff_until=until, backoff_s=doubled.total_seconds())
+    return until
+
+
+def robots_of(conn: sa.Connection, name: str) -> Robots | None:
+    """What is known about a host's robots.txt."""
+    row = _row(conn, name)
+    return None if row is None or row.robots_at is None else Robots(text=row.robots, at=row.robots_at)
+
+
+def set_robots(conn: sa.Connection, name: str, robots: Robots) -> None:
+    """Remember a host's robots.txt."""
+    conn.execute(_insert(conn).values(host=name).on_conflict_do_nothing())
+    _update(conn, name, robots=robots.text, robots_at=robots.at)
+
+
+def backoff_until(conn: sa.Connection, name: str) -> datetime | None:
+    """Until when a host asked us to stay away."""
+    row = _row(conn, name)
+    return None if row is None else row.backoff_until
+
+
+def _row(conn: sa.Connection, name: str) -> sa.Row[Any] | None:
+    return conn.execute(sa.select(host).where(host.c.host == name).with_for_update()).one_or_none()
+
+
+def _update(conn: sa.Connection, name: str, **values: Any) -> None:
+    conn.execute(sa.update(host).where(host.c.host == name).values(**values))
+
+
+def _insert(conn: sa.Connection) -> sqlite.Insert | postgresql.Insert:
+    return postgresql.insert(host) if conn.dialect.name == "postgresql" else sqlite.insert(host)

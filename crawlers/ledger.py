@@ -1,0 +1,264 @@
+"""The books of the crawl: what a visit starts from, and what of it is written down when its findings are durable.
+
+Order of writes: mention, then cursor, then watermark. A death in between repeats reading and loses nothing.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from pydantic import BaseModel
+from sqlalchemy.dialects import postgresql, sqlite
+
+from crawlers import raw
+from crawlers.fetches import Fetch, Lost
+from crawlers.scheduling import next_visit
+from crawlers.validators import Validators
+from crawlers.visit import Job, ThreadMark, Visit
+from pipeline.clock import Clock
+from pipeline.configuration import Configuration
+from pipeline.state.database import State
+from pipeline.state.sources import Outcome, SourceRow, get_source, next_state
+from pipeline.state.tables import fetch, hole, source, thread, thread_cursor
+from pipeline.words import Answer, SourceState
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A visit that has ended, for whatever reason."""
+
+    row: SourceRow
+    """The source as it stood when it was claimed."""
+    started: datetime
+    visit: Visit
+    lost: Sequence[Lost] = ()
+    unfed: str = ""
+    """Why findings are not durable; nothing is applied then."""
+    stopped: bool = False
+    """Ended because the service stops: no failure of the source."""
+    fetches: Sequence[Fetch] = ()
+    pages: Mapping[str, tuple[str, int]] | None = None
+    """Raw pages kept: SHA-256 → (URL, bytes)."""
+    validators: Validators | None = None
+    not_before: datetime | None = None
+    """Until when the host asked to be left alone."""
+
+    @property
+    def complete(self) -> bool:
+        """Everything was read and is durable."""
+        return self.visit.complete and not self.visit.behind and not (self.lost or self.unfed or self.stopped)
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the state of the source depends on."""
+        first = self.lost[0] if self.lost else None
+        reason = self.unfed or (f"{first.reason} ({first.url})" if first else self.visit.reason)
+        if len(self.lost) > 1:
+            reason += f" and {len(self.lost) - 1} more"
+        lists_read = self.visit.complete and not self.unfed
+        answer = first.answer if first else Answer.OK if not self.unfed else Answer.ERROR
+        behind = self.visit.behind and not self.unfed
+        return Outcome(complete=self.complete, behind=behind, answer=answer, reason=reason, lists_read=lists_read)
+
+
+class VisitReport(msgspec.Struct, frozen=True, kw_only=True):
+    """How a visit ended."""
+
+    source: str
+    state: SourceState
+    complete: bool
+    items: int
+    fetches: int
+    answer: Answer
+    reason: str = ""
+    watermark: datetime | None = None
+    """The event time the source is complete to after this visit, once all of it is in the store."""
+    applied: bool = True
+    """False where the findings were not durable or somebody else has the source now."""
+    seconds: float = 0.0
+
+
+class Ledger:
+    """The books in the state database."""
+
+    def __init__(self, state: State, clock: Clock, chance: random.Random) -> None:
+        self._state, self._clock, self._chance = state, clock, chance
+
+    def job(self, row: SourceRow, configuration: Configuration, options: BaseModel) -> Job:
+        """What a visit to a source starts from."""
+        entry, now = configuration.sources[row.id], self._clock.now()
+        zone = entry.zone or configuration.zone
+        first_contact = row.first_contact_at is None
+        return Job(
+            source=row.id,
+            url=row.url,
+            channel=row.channel,
+            options=options,
+            zone=configuration.model_copy(update={"zone": zone}).timezone,
+            started=now,
+            first_contact=first_contact,
+            backfill_from=now - entry.backfill,
+            watermark=None if first_contact else row.watermark,
+            cursor=row.cursor,
+            thread_mark=lambda name: self.thread_mark(row.id, name),
+            thread_known=self.thread_known,
+            max_pages=configuration.crawl.max_pages,
+            now=self._clock.now,
+            items_seen=row.items_seen,
+        )
+
+    def thread_mark(self, source_id: str, name: str) -> ThreadMark | None:
+        """How far a thread has been read."""
+        wanted = sa.and_(thread_cursor.c.source == source_id, thread_cursor.c.thread == name)
+        with self._state.read() as connection:
+            row = connection.execute(sa.select(thread_cursor).where(wanted)).one_or_none()
+        if row is None:
+            return None
+        found = row._mapping
+        return ThreadMark(found["last_item"], found["last_time"], found["count"], found["extra"])
+
+    def thread_known(self, origin: str, native: str) -> bool:
+        """Whether title and opening post of a thread have been read."""
+        wanted = sa.and_(thread.c.origin == origin, thread.c.thread == native)
+        with self._state.read() as connection:
+            return bool(connection.scalar(sa.select(thread.c.opening_read).where(wanted)))
+
+    def apply(self, finished: Finished, worker: str) -> tuple[SourceRow, bool]:
+        """Write a visit down, in one transaction: all but the watermark. Returns the row and whether it was ours.
+
+        Where the findings are not durable, only the failure is written; thread marks, cursor, validators and
+        ``complete_from`` stay as they were. Where somebody else has the source by now, nothing is written.
+        """
+        with self._state.begin() as connection:
+            row = get_source(connection, finished.row.id)
+            assert row is not None
+            if row.worker != worker:
+                return row, False
+            now = self._clock.now()
+            self._write_log(connection, finished, now)
+            values = self._values(finished, row, now)
+            if not finished.unfed and _same_place(row, finished.row):
+                self._write_marks(connection, finished, now)
+                values |= _progress(finished, row)
+            connection.execute(sa.update(source).where(source.c.id == row.id).values(**values))
+            changed = get_source(connection, row.id)
+            assert changed is not None
+            return changed, True
+
+    def _values(self, finished: Finished, row: SourceRow, now: datetime) -> dict[str, Any]:
+        """Schedule, state and health."""
+        values: dict[str, Any] = {"worker": None, "leased_until": None}
+        if finished.stopped or not _same_place(row, finished.row):
+            return values
+        outcome = finished.outcome
+        failures = 0 if finished.complete or outcome.behind else row.failures + 1
+        due = next_visit(finished.started, now, row.interval, self._chance, failures=failures, behind=outcome.behind)
+        state, reason = self._next_state(finished, row, failures)
+        values |= {
+            "state": state.value,
+            "reason": reason,
+            "state_since": row.state_since if state is row.state else now,
+            "failures": failures,
+            "last_start": finished.started,
+            "last_end": now,
+            "last_answer": _last_answer(finished).value,
+            "next_due": max(due, finished.not_before or due),
+        }
+        if finished.complete:
+            values["last_ok"] = now
+        return values
+
+    @staticmethod
+    def _next_state(finished: Finished, row: SourceRow, failures: int) -> tuple[SourceState, str]:
+        return next_state(
+            row.state,
+            row.reason,
+            finished.outcome,
+            failures=failures,
+            complete_from=_complete_from(finished, row),
+            watermark=finished.started if finished.complete else row.watermark,
+            has_watermark=finished.visit.has_watermark,
+        )
+
+    @staticmethod
+    def _write_log(connection: sa.Connection, finished: Finished, now: datetime) -> None:
+        rows = [
+            {
+                "source": finished.row.id,
+                "at": one.at,
+                "url": one.url,
+                "answer": one.answer.value,
+                "status": one.status,
+                "bytes": one.bytes,
+                "ms": one.ms,
+                "items": one.items,
+                "reason": one.reason,
+                "sha256": one.sha256,
+            }
+            for one in finished.fetches
+        ]
+        if rows:
+            connection.execute(sa.insert(fetch), rows)
+        raw.note(connection, finished.row.id, finished.pages or {}, now)
+
+    @staticmethod
+    def _write_marks(connection: sa.Connection, finished: Finished, now: datetime) -> None:
+        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+        for name, mark in finished.visit.threads.items():
+            values: dict[str, Any] = {"last_item": mark.last_item, "last_time": mark.last_time, "count": mark.count}
+            values |= {"seen": now, "extra": dict(mark.extra)}
+            statement = dialect.insert(thread_cursor).values(source=finished.row.id, thread=name, **values)
+            connection.execute(statement.on_conflict_do_update(index_elements=["source", "thread"], set_=values))
+        for start, end, reason in finished.visit.holes:
+            _note_hole(connection, finished.row.id, start, end, reason)
+        if finished.validators is not None and finished.complete:
+            finished.validators.remember(connection, now)
+
+
+def _same_place(row: SourceRow, claimed: SourceRow) -> bool:
+    """Whether the source is still what was visited: the configuration may have moved it meanwhile."""
+    return (row.spider, row.url) == (claimed.spider, claimed.url)
+
+
+def _progress(finished: Finished, row: SourceRow) -> dict[str, Any]:
+    """Cursor and first contact. The cursor moves when everything was read, or when the spider says it may."""
+    visit = finished.visit
+    values: dict[str, Any] = {"items_seen": row.items_seen + visit.items}
+    if finished.complete or visit.keep_cursor:
+        values["cursor"] = visit.cursor
+    if row.first_contact_at is None:
+        values["complete_from"] = _complete_from(finished, row)
+        if finished.complete:
+            values["first_contact_at"] = finished.started
+    return values
+
+
+def _complete_from(finished: Finished, row: SourceRow) -> datetime | None:
+    """Set at first contact, however many visits that takes: the earliest time any of them reached."""
+    if row.first_contact_at is not None or not finished.visit.has_watermark:
+        return row.complete_from
+    reached = [at for at in (row.complete_from, finished.visit.complete_from) if at is not None]
+    return min(reached) if reached else finished.started if finished.complete else None
+
+
+def _last_answer(finished: Finished) -> Answer:
+    if finished.lost:
+        return finished.lost[0].answer
+    return finished.visit.answers[-1] if finished.visit.answers else Answer.ERROR
+
+
+def _note_hole(connection: sa.Connection, name: str, start: datetime, end: datetime, reason: str) -> None:
+    """Holes that touch are one."""
+    if end <= start:
+        return
+    touching = sa.and_(hole.c.source == name, hole.c.start <= end, hole.c.end >= start, hole.c.reason == reason)
+    for old in connection.execute(sa.select(hole).where(touching)).all():
+        start, end = min(start, old.start), max(end, old.end)
+    connection.execute(sa.delete(hole).where(touching))
+    connection.execute(sa.insert(hole).values(source=name, start=start, end=end, reason=reason))

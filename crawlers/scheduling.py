@@ -1,0 +1,86 @@
+"""Which source is visited by whom: due sources are claimed by a lease, which a living worker renews."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from pipeline.state.sources import SourceRow, list_sources
+from pipeline.state.tables import source
+from pipeline.words import SourceState
+
+LEASE = timedelta(minutes=2)
+LONGEST_RETREAT = timedelta(hours=2)
+_JITTER = 0.1
+_AWAKE = tuple(state.value for state in SourceState if state not in (SourceState.PAUSED, SourceState.RETIRED))
+
+
+def claim(
+    conn: sa.Connection,
+    worker: str,
+    now: datetime,
+    lease: timedelta,
+    *,
+    limit: int,
+    only: Collection[str] | None = None,
+) -> list[SourceRow]:
+    """Take up to ``limit`` sources nobody else holds: the due ones, longest due first, or ``only`` those, due or not.
+
+    Within a writing transaction. Paused and retired sources are never taken.
+    """
+    free = sa.or_(source.c.leased_until.is_(None), source.c.leased_until <= now)
+    wanted = source.c.next_due <= now if only is None else source.c.id.in_(only)
+    chosen = (
+        sa.select(source.c.id)
+        .where(free, wanted, source.c.state.in_(_AWAKE))
+        .order_by(source.c.next_due, source.c.id)
+        .limit(max(limit, 0))
+        .with_for_update(skip_locked=True)
+    )
+    taken = list(conn.scalars(chosen))
+    conn.execute(sa.update(source).where(source.c.id.in_(taken)).values(worker=worker, leased_until=now + lease))
+    rows = {row.id: row for row in list_sources(conn) if row.id in taken}
+    return [rows[name] for name in taken]
+
+
+def renew(conn: sa.Connection, worker: str, names: Collection[str], until: datetime) -> set[str]:
+    """Extend the leases a worker still holds; returns which those are."""
+    held = sa.and_(source.c.worker == worker, source.c.id.in_(names))
+    conn.execute(sa.update(source).where(held).values(leased_until=until))
+    return set(conn.scalars(sa.select(source.c.id).where(held)))
+
+
+def release(conn: sa.Connection, worker: str, name: str) -> None:
+    """Give a source back without having visited it."""
+    held = sa.and_(source.c.worker == worker, source.c.id == name)
+    conn.execute(sa.update(source).where(held).values(worker=None, leased_until=None))
+
+
+def next_visit(
+    start: datetime,
+    end: datetime,
+    interval: timedelta,
+    chance: random.Random,
+    *,
+    failures: int = 0,
+    behind: bool = False,
+) -> datetime:
+    """When a source is due again: an interval after the visit's start, with jitter; soon when it is behind.
+
+    After failures the interval doubles each time, up to two hours (or the interval itself, if that is longer).
+    """
+    if behind:
+        return end + min(interval, timedelta(minutes=1))
+    retreat = max(interval, LONGEST_RETREAT)
+    span = min(interval * 2 ** min(failures, 16), retreat)
+    due: datetime = start + span * (1 + chance.uniform(-_JITTER, _JITTER))
+    return max(end, due)
+
+
+def postpone(conn: sa.Connection, name: str, until: datetime) -> None:
+    """Have a source wait at least until then."""
+    later = sa.and_(source.c.id == name, source.c.next_due < until)
+    conn.execute(sa.update(source).where(later).values(next_due=until))

@@ -1,0 +1,306 @@
+"""The crawl: visits every due source, as many at once as allowed, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import structlog
+
+from crawlers import scheduling
+from crawlers.ledger import Ledger, VisitReport
+from crawlers.pacing import Pacer
+from crawlers.raw import RawPages
+from crawlers.settings import clock_seconds
+from crawlers.spider import SourceSpider
+from crawlers.upkeep import Upkeep
+from crawlers.visiting import House, Pipeline, Visitor
+from crawlers.workers import take_back, worker_name
+from pipeline.clock import Clock
+from pipeline.configuration import Configuration
+from pipeline.state.database import State
+from pipeline.state.opening import open_state
+from pipeline.state.sources import NO_CONTACT, SourceRow, mark_late, sync
+
+log = structlog.get_logger()
+Spiders = Mapping[str, type[SourceSpider]]
+PipelineFactory = Callable[[Configuration, State, Path, Clock], Pipeline]
+_TICK = 1.0
+_RELOAD = 3.0
+_LEASE_REAL = 60.0
+
+
+class NothingCrawled(Exception):
+    """Nothing may be crawled; the message says why."""
+
+
+def crawl_once(
+    configuration: Configuration,
+    folder: Path,
+    clock: Clock,
+    source_ids: Collection[str] | None = None,
+    pipeline: Pipeline | None = None,
+    *,
+    spiders: Spiders | None = None,
+) -> list[VisitReport]:
+    """Visit the named sources, or all that are not paused, once, due or not; returns how each visit ended.
+
+    Sources another process is visiting right now are left out. Raises NothingCrawled without a contact address,
+    and LookupError for a name that is no source.
+    """
+    if not configuration.contact:
+        raise NothingCrawled(NO_CONTACT)
+    unknown = sorted(set(source_ids or ()) - set(configuration.sources))
+    if unknown:
+        raise LookupError(f"no such source: {', '.join(unknown)}")
+    return asyncio.run(_once(configuration, folder, clock, source_ids, pipeline, spiders or _registered()))
+
+
+async def _once(
+    configuration: Configuration,
+    folder: Path,
+    clock: Clock,
+    source_ids: Collection[str] | None,
+    pipeline: Pipeline | None,
+    spiders: Spiders,
+) -> list[VisitReport]:
+    state = open_state(folder)
+    own = pipeline is None
+    pipeline = pipeline or build(configuration, state, folder, clock)
+    try:
+        crawl = Crawl(configuration, folder, clock, state, pipeline, spiders)
+        crawl.prepare()
+        await asyncio.to_thread(pipeline.drain)
+        return await crawl.round(list(configuration.sources) if source_ids is None else list(source_ids))
+    finally:
+        if own:
+            pipeline.close()
+        state.close()
+
+
+def crawl_forever(
+    load_configuration: Callable[[], Configuration],
+    folder: Path,
+    clock: Clock,
+    stop: threading.Event,
+    pipeline_factory: PipelineFactory | None = None,
+    *,
+    spiders: Spiders | None = None,
+) -> None:
+    """Visit due sources until ``stop`` is set. A changed configuration is taken over between visits; one that
+    cannot be read leaves the last good one in force. Raises only where the state database cannot be opened.
+    """
+    logging.getLogger("scrapy").setLevel(logging.WARNING)
+    asyncio.run(_forever(load_configuration, folder, clock, stop, pipeline_factory or build, spiders or _registered()))
+
+
+async def _forever(
+    load: Callable[[], Configuration],
+    folder: Path,
+    clock: Clock,
+    stop: threading.Event,
+    factory: PipelineFactory,
+    spiders: Spiders,
+) -> None:
+    state = open_state(folder)
+    worker, upkeep = worker_name(), Upkeep(state, clock, RawPages(folder))
+    configuration = await asyncio.to_thread(load)
+    try:
+        while not stop.is_set():
+            pipeline = await asyncio.to_thread(factory, configuration, state, folder, clock)
+            crawl = Crawl(configuration, folder, clock, state, pipeline, spiders, worker=worker)
+            try:
+                configuration = await crawl.run(load, stop, upkeep)
+            finally:
+                await asyncio.to_thread(pipeline.close)
+    finally:
+        state.close()
+
+
+class Crawl:
+    """The crawl under one configuration."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        folder: Path,
+        clock: Clock,
+        state: State,
+        pipeline: Pipeline,
+        spiders: Spiders,
+        *,
+        worker: str | None = None,
+    ) -> None:
+        self.configuration, self._clock, self._state = configuration, clock, state
+        self._pipeline, self._spiders = pipeline, spiders
+        self.worker, chance = worker or worker_name(), random.Random()
+        self._lease = max(scheduling.LEASE, timedelta(seconds=clock_seconds(clock, _LEASE_REAL)))
+        pacer = Pacer(
+            state,
+            clock,
+            delay=configuration.crawl.delay,
+            timeout=configuration.crawl.timeout.total_seconds(),
+            worker=self.worker,
+            chance=chance,
+        )
+        self._visitor = Visitor(
+            House(
+                configuration=configuration,
+                spiders=spiders,
+                state=state,
+                clock=clock,
+                ledger=Ledger(state, clock, chance),
+                pacer=pacer,
+                raw=RawPages(folder),
+                pipeline=pipeline,
+                worker=self.worker,
+            )
+        )
+        self._active: dict[str, asyncio.Task[VisitReport]] = {}
+
+    def prepare(self) -> None:
+        """Bring the table of sources in line with the configuration; free what dead workers hold."""
+        defaults = {name: (spider.channel, spider.interval) for name, spider in self._spiders.items()}
+        with self._state.begin() as connection:
+            sync(connection, self.configuration, defaults, self._clock.now())
+            take_back(connection, self.worker)
+
+    async def round(self, names: list[str]) -> list[VisitReport]:
+        """Visit these sources once each, as many at once as allowed."""
+        reports: list[VisitReport] = []
+        async with self._heartbeat():
+            while names:
+                free = self.configuration.crawl.threads - len(self._active)
+                batch, names = names[:free], names[free:]
+                for row in await asyncio.to_thread(self._claim, free, batch):
+                    self._begin(row)
+                while self._active and (not names or len(self._active) >= self.configuration.crawl.threads):
+                    reports += await self._ended(wait=None)
+        return reports
+
+    async def run(self, load: Callable[[], Configuration], stop: threading.Event, upkeep: Upkeep) -> Configuration:
+        """Visit what is due until told to stop, or until the configuration changes; returns the one to go on with."""
+        await asyncio.to_thread(self.prepare)
+        if not self.configuration.contact:
+            log.warning("nothing is crawled", reason=NO_CONTACT)
+        tick = min(max(self._clock.real(_TICK), 0.02), _TICK)
+        next_load, wanted = time.monotonic() + _RELOAD, self.configuration
+        async with self._heartbeat():
+            while not stop.is_set():
+                if time.monotonic() >= next_load:
+                    wanted, next_load = await asyncio.to_thread(self._loaded, load), time.monotonic() + _RELOAD
+                    await asyncio.to_thread(upkeep.run, self.configuration, self._pipeline)
+                if wanted != self.configuration:
+                    break
+                await self._tick()
+                await self._ended(wait=tick) if self._active else await asyncio.sleep(tick)
+            await self._finish(stop)
+        return wanted
+
+    async def _tick(self) -> None:
+        """One look at what is due. A state database that cannot answer is tried again at the next."""
+        try:
+            free = self.configuration.crawl.threads - len(self._active)
+            for row in await asyncio.to_thread(self._claim, free, None):
+                self._begin(row)
+            await asyncio.to_thread(self._mark_late)
+        except Exception:
+            log.exception("the crawl cannot look for work")
+            await asyncio.sleep(_TICK)
+
+    async def _finish(self, stop: threading.Event) -> None:
+        """Stopping ends visits early; a new configuration lets them end in peace, but for no longer than a while."""
+        deadline = time.monotonic() + _LEASE_REAL
+        while self._active and not stop.is_set() and time.monotonic() < deadline:
+            await self._ended(wait=_TICK)
+        if self._active:
+            await self._visitor.stop()
+            while self._active:
+                await self._ended(wait=None)
+
+    def _begin(self, row: SourceRow) -> None:
+        self._active[row.id] = asyncio.create_task(self._visitor.visit(row), name=f"visit {row.id}")
+
+    async def _ended(self, *, wait: float | None) -> list[VisitReport]:
+        """Reports of the visits that have ended meanwhile."""
+        done, _ = await asyncio.wait(self._active.values(), timeout=wait, return_when=asyncio.FIRST_COMPLETED)
+        names = [name for name, task in self._active.items() if task in done]
+        tasks = [self._active.pop(name) for name in names]
+        reports = []
+        for name, task in zip(names, tasks, strict=True):
+            error = task.exception()
+            if error is None:
+                reports.append(task.result())
+            else:
+                log.error("visit failed", source=name, reason=repr(error), exc_info=error)
+                await asyncio.to_thread(self._release, name)
+        return reports
+
+    def _claim(self, limit: int, only: Collection[str] | None) -> list[SourceRow]:
+        if limit <= 0:
+            return []
+        with self._state.begin() as connection:
+            now = self._clock.now()
+            rows = scheduling.claim(connection, self.worker, now, self._lease, limit=limit, only=only)
+        return [row for row in rows if row.id not in self._active and row.id in self.configuration.sources]
+
+    def _release(self, name: str) -> None:
+        with self._state.begin() as connection:
+            scheduling.release(connection, self.worker, name)
+            scheduling.postpone(connection, name, self._clock.now() + timedelta(minutes=1))
+
+    def _mark_late(self) -> None:
+        with self._state.begin() as connection:
+            for name in mark_late(connection, self._clock.now()):
+                log.warning("source is late", source=name)
+
+    def _loaded(self, load: Callable[[], Configuration]) -> Configuration:
+        try:
+            return load()
+        except Exception as error:
+            log.error("the configuration cannot be read, the last good one stays in force", reason=str(error))
+            return self.configuration
+
+    @asynccontextmanager
+    async def _heartbeat(self) -> AsyncIterator[None]:
+        """Renew the leases of running visits as long as this process lives."""
+        task = asyncio.create_task(self._beat())
+        try:
+            yield
+        finally:
+            task.cancel()
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(self._clock.real(self._lease.total_seconds()) / 4)
+            if self._active:
+                try:
+                    await asyncio.to_thread(self._renew, list(self._active))
+                except Exception:
+                    log.exception("leases could not be renewed")
+
+    def _renew(self, names: list[str]) -> None:
+        with self._state.begin() as connection:
+            scheduling.renew(connection, self.worker, names, self._clock.now() + self._lease)
+
+
+def build(configuration: Configuration, state: State, folder: Path, clock: Clock) -> Pipeline:
+    """The real pipeline of a data folder."""
+    from pipeline.build import build_pipeline
+    from pipeline.store.opening import open_store
+
+    store = open_store(folder, configuration.store.engine, clock=clock, retention=configuration.retention.mentions)
+    return build_pipeline(configuration, store, state, folder=folder, clock=clock)
+
+
+def _registered() -> Spiders:
+    from crawlers.registry import spiders
+
+    return spiders()

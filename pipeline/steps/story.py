@@ -26,6 +26,7 @@ SHORT = 8
 _LEAD = regex.compile(r"^(?:\s*(?:RT\b:?|@\w+:?|https?://\S+))+", regex.IGNORECASE)
 _URL = regex.compile(r"https?://\S+")
 _WORD = regex.compile(r"\w+")
+Shingle = tuple[str, ...]
 
 
 def words_of(text: str) -> list[str]:
@@ -33,22 +34,40 @@ def words_of(text: str) -> list[str]:
     return [match[0] for match in _WORD.finditer(_URL.sub(" ", _LEAD.sub("", text)).casefold())]
 
 
-def bands_of(words: Sequence[str], author: str | None) -> tuple[int, ...]:
-    """Keys under which near-copies of these words are found: 63-bit numbers, one per band."""
-    if len(words) < SHORT:
-        return (_number(f"{author}\n{' '.join(words)}"),) if words and author else ()
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """A text as copies are told by: its words and its word 3-shingles."""
+
+    words: tuple[str, ...]
+    shingles: frozenset[Shingle]
+
+    @classmethod
+    def of(cls, text: str) -> Fingerprint:
+        words = words_of(text)
+        return cls(tuple(words), shingles_of(words))
+
+
+def bands_of(text: Fingerprint, author: str | None) -> tuple[int, ...]:
+    """Keys under which near-copies of a text are found: 63-bit numbers, one per band."""
+    if len(text.words) < SHORT:
+        return (_number(f"{author}\n{' '.join(text.words)}"),) if text.words and author else ()
     minhash = RMinHash(num_perm=BANDS * ROWS, seed=42)
-    minhash.update(sorted(_shingles(words)))
+    minhash.update([" ".join(shingle) for shingle in text.shingles])
     digest = minhash.digest()
     return tuple(_number(f"{band}:{digest[band * ROWS : (band + 1) * ROWS]}") for band in range(BANDS))
 
 
-def same_story(one: Sequence[str], other: Sequence[str], *, same_author: bool) -> bool:
+def same_story(one: Fingerprint, other: Fingerprint, *, same_author: bool) -> bool:
     """Whether one text is (nearly) contained in the other."""
-    if min(len(one), len(other)) < SHORT:
-        return same_author and list(one) == list(other)
-    first, second = _shingles(one), _shingles(other)
-    return len(first & second) >= CONTAINMENT * min(len(first), len(second))
+    if min(len(one.words), len(other.words)) < SHORT:
+        return same_author and one.words == other.words
+    shorter = min(len(one.shingles), len(other.shingles))
+    return len(one.shingles & other.shingles) >= CONTAINMENT * shorter
+
+
+def shingles_of(words: Sequence[str]) -> frozenset[Shingle]:
+    """Each run of three words; of fewer words the one run there is."""
+    return frozenset(zip(words, words[1:], words[2:], strict=False)) or frozenset((tuple(words),))
 
 
 def week_of(at: datetime) -> int:
@@ -79,7 +98,7 @@ class Assigned:
 @dataclass(frozen=True, slots=True)
 class _Seen:
     uid: str
-    words: list[str]
+    print: Fingerprint
     author: str | None
     story: str
 
@@ -114,8 +133,8 @@ def assign(store: Store, texts: Sequence[StoryText]) -> dict[str, Assigned]:
 
 
 def _assign_week(store: Store, week: int, texts: Sequence[StoryText]) -> dict[str, Assigned]:
-    words = {text.uid: words_of(text.text) for text in texts}
-    bands = {text.uid: bands_of(words[text.uid], text.author) for text in texts}
+    prints = {text.uid: Fingerprint.of(text.text) for text in texts}
+    bands = {text.uid: bands_of(prints[text.uid], text.author) for text in texts}
     near = store.story_of({uid: keys for uid, keys in bands.items() if keys}, week)
     known = store.get(sorted({uid for uids in near.values() for uid in uids}))
     stories = store.stories(sorted(known))
@@ -123,36 +142,32 @@ def _assign_week(store: Store, week: int, texts: Sequence[StoryText]) -> dict[st
     here: dict[int, list[_Seen]] = {}
     assigned: dict[str, Assigned] = {}
     for text in texts:
-        own = _Seen(text.uid, words[text.uid], text.author, text.uid)
+        own = _Seen(text.uid, prints[text.uid], text.author, text.uid)
         found = {stored[uid].story for uid in near.get(text.uid, ()) if uid in stored and _alike(own, stored[uid])}
         if not found:
-            batch_mates = (other for band in bands[text.uid] for other in here.get(band, ()))
-            found = {other.story for other in batch_mates if _alike(own, other)}
+            batch_mates = {other.uid: other for band in bands[text.uid] for other in here.get(band, ())}
+            found = {other.story for other in batch_mates.values() if _alike(own, other)}
         story, *others = sorted(found) or [text.uid]
         for other in others:
             store.join_stories(story, other)
         assigned[text.uid] = Assigned(story, story != text.uid, week, bands[text.uid])
         for band in bands[text.uid]:
-            here.setdefault(band, []).append(_Seen(own.uid, own.words, own.author, story))
+            here.setdefault(band, []).append(_Seen(own.uid, own.print, own.author, story))
     return assigned
 
 
 def _seen(mention: Mention, story: str) -> _Seen:
-    return _Seen(mention.uid, words_of(mention.crawled.text), mention.crawled.author, story)
+    return _Seen(mention.uid, Fingerprint.of(mention.crawled.text), mention.crawled.author, story)
 
 
 def _alike(one: _Seen, other: _Seen) -> bool:
     same_author = one.author is not None and one.author == other.author
-    return one.uid != other.uid and same_story(one.words, other.words, same_author=same_author)
+    return one.uid != other.uid and same_story(one.print, other.print, same_author=same_author)
 
 
 def _event_time(draft: Draft) -> datetime:
     item = draft.item
     return place(draft.uid, item.published, item.fetched, watermark=item.watermark).event_time
-
-
-def _shingles(words: Sequence[str]) -> set[str]:
-    return {" ".join(words[start : start + 3]) for start in range(max(1, len(words) - 2))}
 
 
 def _number(text: str) -> int:

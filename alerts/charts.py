@@ -184,11 +184,11 @@ def _finish(chart: Any, speech: Speech, width: int, height: int, colours: Palett
         height=height,
         autosize=alt.AutoSizeParams(type="fit", contains="padding"),
         background=colours.card,
-        padding={"left": 2, "right": 4, "top": 18, "bottom": 2},
+        padding={"left": 2, "right": 4, "top": 15, "bottom": 2},
         usermeta={"language": speech.language},
     )
     styled = (
-        sized.configure(font=FONTS)
+        sized.configure(font=FONTS, aria=False)
         .configure_view(stroke=None)
         .configure_axis(
             labelColor=colours.soft,
@@ -290,7 +290,7 @@ def caption(facts: Facts, speech: Speech) -> str:
 
 
 def alt_text(facts: Facts, speech: Speech) -> str:
-    """The chart as sentences, of the same numbers: what is drawn, the highest bar, how many are beyond, what is missing."""
+    """The chart as sentences of the same numbers: what is drawn, the highest, how many are beyond, what is missing."""
     if not facts.bars:
         return speech.say("mail.chart.empty")
     bars, highest = facts.bars, max(facts.bars, key=lambda bar: bar.persons)

@@ -1,8 +1,9 @@
 """The outbox: each message once, its bytes frozen, in order per subject. Between ``compose`` and ``delivery``.
 
 A state machine in rows: ready (or held) → leased by a worker → sent, or ready again later, or failed (given up).
-Every function takes an open transaction of the state database; the caller commits. Kinds of journal rows: ``composed``,
-``held``, ``released``, ``trying``, ``sent``, ``refused`` (not taken now, tried again), ``failed`` (given up), ``folded``.
+Every function takes an open transaction of the state database; the caller commits. Kinds of journal rows:
+``composed``, ``held``, ``released``, ``trying``, ``sent``, ``refused`` (not taken now, tried again), ``failed`` (given
+up), ``folded``.
 """
 
 from __future__ import annotations

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from pipeline import toml_lines
-from pipeline.configuration import Configuration, Receiver, RuleEntry, Source
+from pipeline.configuration import Brand, Configuration, Identifier, Receiver, RuleEntry, Source
 from pipeline.findings import ConfigurationError as ConfigurationError
 from pipeline.findings import Finding as Finding
 from pipeline.findings import nearest_word, shown
@@ -57,6 +57,31 @@ def examine(path: Path, registry: Registry) -> Examined:
     warnings = _Report(str(path), report.lines, warning=True)
     warnings_of(configuration, warnings.add)
     return Examined(configuration, tuple(warnings.findings))
+
+
+def load_brands(path: Path) -> dict[str, Brand]:
+    """The brands of a file: of its ``[brands.ID]`` tables, or, where it has none, of all its tables.
+
+    A brand without ``name`` is called by the first of its ``names``, or by its id. Raises ConfigurationError.
+    """
+    text = _text(path)
+    raw = _parsed(path, text)
+    nested = isinstance(raw.get("brands"), dict)
+    report = _Report(str(path), toml_lines.line_index(text))
+    named = {name: _named(name, entry) for name, entry in (raw["brands"] if nested else raw).items()}
+    try:
+        return TypeAdapter(dict[Identifier, Brand]).validate_python(named)
+    except ValidationError as error:
+        _note(error, ("brands",) if nested else (), report, lambda path: Brand.model_fields)
+        raise ConfigurationError(report.findings) from error
+
+
+def _named(name: str, entry: object) -> object:
+    if not isinstance(entry, dict) or "name" in entry:
+        return entry
+    names = entry.get("names")
+    first = names[0] if isinstance(names, list) and names and isinstance(names[0], str) else name
+    return {"name": first, **entry}
 
 
 class _Report:

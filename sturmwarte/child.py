@@ -1,0 +1,88 @@
+"""One process of the service: ``python -P -m sturmwarte.child crawl|watch|serve FILE``. Started by the parent."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event
+
+from pipeline.clock import Clock
+from pipeline.configuration import Configuration
+from sturmwarte import logs
+from sturmwarte.service import clock_from, stop_on_signals
+
+Load = Callable[[], Configuration]
+GRACE = 10.0
+
+
+def crawl(load: Load, folder: Path, clock: Clock, stop: Event) -> None:
+    """Visit every source that is due."""
+    from crawlers.service import crawl_forever
+
+    crawl_forever(load, folder, clock, stop)
+
+
+def watch(load: Load, folder: Path, clock: Clock, stop: Event) -> None:
+    """Evaluate rules, deliver messages, keep house."""
+    from sturmwarte.watch import watch_forever
+
+    watch_forever(load, folder, clock, stop)
+
+
+def serve(load: Load, folder: Path, clock: Clock, stop: Event) -> None:
+    """Show the pages; begin anew when the configuration moves them to another address."""
+    from dashboards.app import create
+    from dashboards.serve import serve as serve_app
+
+    web = load().web
+
+    def moved() -> None:
+        while not stop.wait(2.0):
+            if load().web != web:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=moved, daemon=True).start()
+    serve_app(create(load, folder, clock), web.host, web.port)
+
+
+PARTS: dict[str, Callable[[Load, Path, Clock, Event], None]] = {"crawl": crawl, "watch": watch, "serve": serve}
+
+
+def follow_parent(grace: float = GRACE) -> None:
+    """End with the parent: our standard input is a pipe that closes when it dies."""
+
+    def wait() -> None:
+        while os.read(0, 1024):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(grace)
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def main(part: str, path: Path) -> None:
+    """Run one part until SIGTERM."""
+    from pipeline.state.opening import open_state
+    from pipeline.toml import load
+    from sturmwarte.live import LiveConfiguration, Recorder
+    from sturmwarte.registry import build_registry
+
+    time.tzset()
+    logs.configure(logging.INFO, part=part)
+    stop, clock, registry = Event(), clock_from(), build_registry()
+    stop_on_signals(stop)
+    follow_parent()
+    folder = load(path, registry).data
+    live = LiveConfiguration(path, registry, Recorder(open_state(folder), clock))
+    PARTS[part](live, folder, clock, stop)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))

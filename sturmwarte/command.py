@@ -1,0 +1,101 @@
+"""The command line. Each word is a function in ``sturmwarte.commands``; here they are put under one roof."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+
+from sturmwarte import logs
+from sturmwarte.commands import (
+    care,
+    check,
+    doctor,
+    incidents,
+    init,
+    mail,
+    match,
+    mentions,
+    parse,
+    run,
+    sources,
+    transfer,
+)
+from sturmwarte.speech import speech_for
+
+COMMANDS = {
+    "init": init.init,
+    "check": check.check,
+    "run": run.run,
+    "crawl": run.crawl,
+    "parse": parse.parse,
+    "match": match.match,
+    "mentions": mentions.mentions,
+    "incidents": incidents.incidents,
+    "ack": incidents.ack,
+    "resolve": incidents.resolve,
+    "doctor": doctor.doctor,
+    "export": mentions.export,
+    "import": transfer.import_,
+    "backup": care.backup,
+    "restore": care.restore,
+    "upgrade": care.upgrade,
+    "demo": run.demo,
+}
+GROUPS = {"silence": incidents.silence, "sources": sources.sources, "mail": mail.mail}
+
+
+def build() -> Any:
+    """The command tree, its help in the person's language."""
+    app = typer.Typer(help="help.sturmwarte", no_args_is_help=True, add_completion=False)
+    app.callback()(_version)
+    for name, command in COMMANDS.items():
+        app.command(name)(command)
+    for name, group in GROUPS.items():
+        app.add_typer(group, name=name)
+    tree: Any = typer.main.get_command(app)
+    _translate(tree)
+    return tree
+
+
+def _version(version: bool = typer.Option(False, "--version", is_eager=True, help="option.version")) -> None:
+    """help.sturmwarte"""
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"Sturmwarte {installed('sturmwarte')}")
+        raise typer.Exit
+
+
+def _translate(command: Any) -> None:
+    """Help stands in the code as a key; here it becomes a sentence, everywhere below ``command``."""
+    speech = speech_for()
+
+    def sentence(text: str | None) -> str | None:
+        return speech.say(f"command.{text}") if text and text.startswith(("help.", "option.")) else text
+
+    def walk(node: Any) -> None:
+        node.help = node.short_help = sentence(node.help)
+        for parameter in node.params:
+            parameter.help = sentence(getattr(parameter, "help", None))
+        for below in getattr(node, "commands", {}).values():
+            walk(below)
+
+    walk(command)
+
+
+def invoke(arguments: Sequence[str]) -> int:
+    """Run one command line; returns its exit code."""
+    logs.configure()
+    try:
+        build()(list(arguments), prog_name="sturmwarte")
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 1
+    return 0
+
+
+def main() -> None:
+    """The entry point ``sturmwarte``."""
+    sys.exit(invoke(sys.argv[1:]))

@@ -1,0 +1,62 @@
+"""``sturmwarte match``: which brands a text names, and why."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pipeline.configuration import Brand
+from sturmwarte.commands.shared import ConfigOption, JsonOption, find_file, guarded, load_file, print_json, print_table
+from sturmwarte.speech import speech_for
+
+
+@guarded
+def match(
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="option.match_text")],
+    brands: Annotated[Path | None, typer.Option("--brands", metavar="FILE", help="option.brands_file")] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """help.match"""
+    from pipeline.matching import explain
+
+    known, lines = brands_in_force(brands, config), text == "-"
+    for line in _lines() if lines else [text]:
+        found = explain(known, line)
+        if as_json:
+            print_json(found, lines=lines)
+        else:
+            _show(found)
+
+
+def brands_in_force(brands: Path | None, config: Path | None) -> Mapping[str, Brand]:
+    """The brands of ``--brands``, else of the configuration, else the built-in examples."""
+    from pipeline.examples import EXAMPLE_BRANDS
+    from pipeline.toml import load_brands
+
+    if brands is not None:
+        return load_brands(brands)
+    file = find_file(config)
+    return (load_file(file).brands if file else None) or EXAMPLE_BRANDS
+
+
+def _lines() -> Iterable[str]:
+    return (line.rstrip("\r\n") for line in sys.stdin)
+
+
+def _show(found: Mapping[str, Any]) -> None:
+    speech = speech_for()
+    rows = [(speech.say("command.match.found"), *_cells(hit)) for hit in found["brands"]]
+    rows += [(speech.say("command.match.rejected"), *_cells(hit)) for hit in found["rejected"]]
+    if rows:
+        print_table([speech.say(f"command.match.{name}") for name in ("result", "brand", "term", "place", "why")], rows)
+    else:
+        typer.echo(speech.say("command.match.none"))
+
+
+def _cells(hit: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    return hit["brand"], hit["term"], f"{hit['start']}–{hit['end']}", hit["why"]

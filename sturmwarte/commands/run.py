@@ -1,0 +1,93 @@
+"""``sturmwarte run``, ``crawl`` and ``demo``: the service, one round by hand, the demonstration."""
+
+from __future__ import annotations
+
+import logging
+from typing import Annotated, Any
+
+import typer
+
+from sturmwarte.commands.shared import (
+    WRONG,
+    ConfigOption,
+    Desk,
+    JsonOption,
+    Refused,
+    desk,
+    guarded,
+    leave,
+    note,
+    one_of,
+    print_json,
+    print_table,
+)
+from sturmwarte.speech import speech_for
+
+
+@guarded
+def run(config: ConfigOption = None) -> None:
+    """help.run"""
+    from sturmwarte.service import run as run_service
+
+    here = desk(config, needed=True)
+    assert here.file is not None
+    web = here.configuration.web
+    note(here.say("run.started", url=f"http://{web.host}:{web.port}/", folder=str(here.folder)))
+    if not here.configuration.contact:
+        note(here.speech.say("finding.no_contact"))
+    run_service(here.file)
+
+
+@guarded
+def crawl(
+    sources: Annotated[list[str] | None, typer.Argument(metavar="[SOURCE]…", help="option.crawl_sources")] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """help.crawl"""
+    from crawlers.service import crawl_once
+    from sturmwarte import logs
+
+    here = desk(config, needed=True)
+    if not here.configuration.contact:
+        raise Refused("no_contact")
+    for source in sources or []:
+        one_of(source, list(here.configuration.sources), "unknown_source")
+    logs.configure(logging.WARNING, part="crawl")
+    reports = crawl_once(here.configuration, here.folder, here.clock, sources or None)
+    _report(here, [_row(report) for report in reports], as_json)
+
+
+def _row(report: Any) -> dict[str, Any]:
+    from sturmwarte.commands.shared import plain
+
+    try:
+        row = plain(report)
+    except TypeError:
+        row = dict(vars(report)) if hasattr(report, "__dict__") else {}
+    return dict(row)
+
+
+def _report(here: Desk, rows: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        print_json({"visits": rows})
+    elif rows:
+        shown = ("source", "state", "stored", "revised", "reason")
+        print_table(
+            [here.say(f"crawl.{name}") for name in shown],
+            [["" if row.get(name) is None else row[name] for name in shown] for row in rows],
+        )
+    else:
+        note(here.say("crawl.nothing"))
+    if any(row.get("reason") for row in rows):
+        leave(WRONG)
+
+
+@guarded
+def demo(port: Annotated[int, typer.Option("--port", min=1, max=65535, help="option.port")] = 8640) -> None:
+    """help.demo"""
+    from sturmwarte.demo.run import main as run_demo
+
+    speech = speech_for()
+    note(speech.say("command.demo.started"))
+    run_demo(port=port, say=lambda what: note(speech.say(f"command.demo.{what}", port=str(port))))

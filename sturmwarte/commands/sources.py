@@ -1,0 +1,129 @@
+"""``sturmwarte sources``: how each source stands; pausing, resuming, visiting now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sturmwarte.commands.shared import (
+    ByOption,
+    ConfigOption,
+    Desk,
+    JsonOption,
+    desk,
+    guarded,
+    note,
+    one_of,
+    person,
+    plain,
+    print_json,
+    print_table,
+)
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+SourceArgument = Annotated[str, typer.Argument(metavar="SOURCE", help="option.source")]
+
+sources = typer.Typer(help="help.sources", no_args_is_help=False, invoke_without_command=True)
+
+
+@sources.callback()
+@guarded
+def overview(context: typer.Context, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """help.sources"""
+    if context.invoked_subcommand is None:
+        _list(desk(config), as_json)
+
+
+@sources.command("list")
+@guarded
+def listed(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """help.sources_list"""
+    _list(desk(config), as_json)
+
+
+@sources.command()
+@guarded
+def pause(source: SourceArgument, by: ByOption = None, config: ConfigOption = None) -> None:
+    """help.sources_pause"""
+    _set_paused(desk(config, needed=True), source, person(by), paused=True)
+
+
+@sources.command()
+@guarded
+def resume(source: SourceArgument, by: ByOption = None, config: ConfigOption = None) -> None:
+    """help.sources_resume"""
+    _set_paused(desk(config, needed=True), source, person(by), paused=False)
+
+
+@sources.command()
+@guarded
+def now(source: SourceArgument, by: ByOption = None, config: ConfigOption = None) -> None:
+    """help.sources_now"""
+    from pipeline.state.sources import make_due
+
+    _change(desk(config, needed=True), source, person(by), "due_now", lambda conn, at: make_due(conn, source, at))
+
+
+def _set_paused(here: Desk, source: str, who: str, *, paused: bool) -> None:
+    from pipeline.state.sources import set_paused
+
+    what = "paused" if paused else "resumed"
+    _change(here, source, who, what, lambda conn, at: set_paused(conn, source, paused, at, by=who))
+
+
+def _change(here: Desk, source: str, who: str, what: str, change: Any) -> None:
+    """Change one source's row and record who did it."""
+    import sqlalchemy as sa
+
+    from pipeline.state.tables import audit
+
+    one_of(source, list(here.configuration.sources), "unknown_source")
+    moment = here.clock.now()
+    with here.state() as state, state.begin() as connection:
+        _sync(here, connection)
+        change(connection, moment)
+        details = {"source": source}
+        connection.execute(sa.insert(audit).values(at=moment, who=who, what=f"source {what}", details=details))
+    typer.echo(here.say(f"sources.{what}", source=here.configuration.source_name(source)))
+
+
+def _sync(here: Desk, connection: sa.Connection) -> None:
+    """Take over sources of the configuration that the service has not met yet; without one all stay as they are."""
+    from crawlers.registry import spiders
+
+    from pipeline.state.sources import sync
+
+    if here.file is not None:
+        defaults = {name: (spider.channel, spider.interval) for name, spider in spiders().items()}
+        sync(connection, here.configuration, defaults, here.clock.now())
+
+
+def _list(here: Desk, as_json: bool) -> None:
+    from pipeline.state.sources import list_sources
+
+    with here.state() as state:
+        with state.begin() as connection:
+            _sync(here, connection)
+        with state.read() as connection:
+            rows = [dict(plain(row)) for row in list_sources(connection)]
+    if as_json:
+        print_json({"sources": rows})
+    elif rows:
+        names = ("source", "state", "watermark", "answer", "due")
+        print_table([here.say(f"sources.{name}") for name in names], [_cells(here, row) for row in rows])
+    else:
+        note(here.say("sources.none"))
+
+
+def _cells(here: Desk, row: dict[str, Any]) -> tuple[str, ...]:
+    from datetime import datetime
+
+    def time(name: str) -> str:
+        return here.speech.day_time(datetime.fromisoformat(row[name])) if row.get(name) else "–"
+
+    state = here.speech.say(f"state.{row['state']}") + (f" ({row['reason']})" if row.get("reason") else "")
+    name, answer = here.configuration.source_name(row["id"]), row.get("last_answer") or "–"
+    return name, state, time("watermark"), answer, time("next_due")

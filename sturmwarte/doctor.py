@@ -1,0 +1,159 @@
+"""Health of an installation: versions, data folder, databases, sources, messages. Each check is one line."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from pipeline.clock import Clock
+from pipeline.configuration import Configuration
+from pipeline.findings import Finding
+from pipeline.spool import Spool
+from pipeline.state.database import State
+from pipeline.state.tables import outbox, source
+from pipeline.store.protocol import Store
+from pipeline.words import OutboxState, SourceState
+
+LOW_DISK = 1_000_000_000
+"""Bytes; below this the disk counts as nearly full."""
+WAITS_TOO_LONG = timedelta(hours=1)
+SILENT_TOO_LONG = timedelta(hours=1)
+"""Without an evaluation for this long nobody watches, while the service runs."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One checked thing. ``phrase`` is below ``command.doctor.``; ``good`` False makes the doctor end with 1."""
+
+    name: str
+    good: bool
+    phrase: str
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Patient:
+    """What is examined."""
+
+    configuration: Configuration
+    folder: Path
+    clock: Clock
+    warnings: tuple[Finding, ...] = ()
+
+
+def examine(patient: Patient, open_state: Callable[[], State], open_store: Callable[[], Store]) -> Iterator[Check]:
+    """All checks in order. A part that cannot be opened is a finding, and what depends on it is left out."""
+    yield _versions()
+    yield from (
+        Check("configuration", False, "finding", {"field": finding.field, "text": finding})
+        for finding in patient.warnings
+    )
+    yield from _folder(patient.folder)
+    yield _service(patient.folder)
+    if not (patient.folder / "state.db").exists():
+        yield Check("data", True, "empty", {"folder": str(patient.folder)})
+        return
+    yield from _opened("state", open_state, lambda state: _state(patient, state))
+    yield from _opened("store", open_store, _store)
+
+
+def _opened(name: str, opens: Callable[[], Any], look: Callable[[Any], Iterator[Check]]) -> Iterator[Check]:
+    try:
+        with closing(opens()) as part:
+            yield from look(part)
+    except Exception as error:  # whatever is wrong with a part, the doctor must name it and go on
+        yield Check(name, False, "unavailable", {"error": f"{type(error).__name__}: {error}"})
+
+
+def _versions() -> Check:
+    import sqlite3
+
+    try:
+        own = version("sturmwarte")
+    except PackageNotFoundError:
+        own = "?"
+    values = {"version": own, "python": platform.python_version(), "sqlite": sqlite3.sqlite_version}
+    return Check("version", True, "version", values)
+
+
+def _folder(folder: Path) -> Iterator[Check]:
+    existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    yield Check("folder", os.access(existing, os.W_OK), "folder", {"folder": str(folder)})
+    free = shutil.disk_usage(existing).free
+    yield Check("disk", free >= LOW_DISK, "disk", {"free_gb": round(free / 1e9, 1)})
+    waiting, quarantined = Spool(folder / "spool").sizes()
+    yield Check("spool", not waiting, "spool", {"waiting": waiting})
+    yield Check("quarantine", not quarantined, "quarantine", {"waiting": quarantined})
+
+
+def _service(folder: Path) -> Check:
+    from sturmwarte.lock import running_service
+
+    pid = running_service(folder)
+    return Check("service", True, "running" if pid else "stopped", {"pid": str(pid or "")})
+
+
+def _store(store: Store) -> Iterator[Check]:
+    statistics = store.statistics()
+    names = ("engine", "version", "mentions", "revisions", "bytes")
+    yield Check("store", True, "store", {name: statistics.get(name, "?") for name in names})
+    for problem in store.check():
+        yield Check("store", False, "problem", {"text": problem})
+
+
+def _state(patient: Patient, state: State) -> Iterator[Check]:
+    from sturmwarte.live import rejected_configuration
+
+    now = patient.clock.now()
+    with state.read() as connection:
+        rejected = rejected_configuration(connection)
+        if rejected is not None:
+            yield Check("configuration", False, "rejected", {"text": rejected})
+        yield from _sources(connection)
+        yield from _outbox(connection, now)
+        yield _evaluation(connection, now, patient)
+
+
+def _sources(connection: sa.Connection) -> Iterator[Check]:
+    rows = connection.execute(sa.select(source.c.id, source.c.state, source.c.reason, source.c.state_since)).all()
+    counts = {state.value: sum(row.state == state for row in rows) for state in SourceState}
+    listed = {state: count for state, count in counts.items() if count}
+    yield Check("sources", True, "sources", {"n": len(rows), "states": listed})
+    for row in rows:
+        if row.state in (SourceState.BLIND, SourceState.LATE, SourceState.BEHIND):
+            values = {"source": row.id, "state": row.state, "reason": row.reason, "since": row.state_since}
+            yield Check("source", False, "source", values)
+
+
+def _outbox(connection: sa.Connection, now: datetime) -> Iterator[Check]:
+    counted = sa.select(outbox.c.state, sa.func.count(), sa.func.min(outbox.c.composed)).group_by(outbox.c.state)
+    rows = {state: (count, oldest) for state, count, oldest in connection.execute(counted)}
+    _, oldest = rows.get(OutboxState.READY.value, (0, None))
+    late = oldest is not None and now - oldest > WAITS_TOO_LONG
+    values = {state.value: rows.get(state.value, (0,))[0] for state in OutboxState}
+    good = not late and not values["failed"] and not values["held"]
+    yield Check("outbox", good, "outbox", values)
+    wrong = sa.and_(outbox.c.last_error != "", outbox.c.state != OutboxState.SENT.value)
+    for error in connection.scalars(sa.select(outbox.c.last_error).where(wrong).distinct().limit(5)):
+        yield Check("outbox", False, "problem", {"text": error})
+
+
+def _evaluation(connection: sa.Connection, now: datetime, patient: Patient) -> Check:
+    from sturmwarte.lock import running_service
+    from sturmwarte.watch import last_look
+
+    last = last_look(connection)
+    if last is None:
+        return Check("evaluation", True, "never_evaluated")
+    running = running_service(patient.folder) is not None
+    return Check("evaluation", not running or now - last < SILENT_TOO_LONG, "evaluated", {"at": last})

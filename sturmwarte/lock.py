@@ -1,0 +1,83 @@
+"""One data folder, one running service."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+FILE = "service.lock"
+WAIT = 15.0
+"""Seconds to wait for the children of a service that was killed; they end when they notice."""
+
+
+class AlreadyRunning(Exception):
+    """Another service works on the folder; ``pid`` is its process."""
+
+    def __init__(self, folder: Path, pid: int) -> None:
+        super().__init__(f"{folder}: a service is running already (process {pid})")
+        self.folder, self.pid = folder, pid
+
+
+@contextmanager
+def service_lock(folder: Path, wait: float = WAIT) -> Iterator[int]:
+    """Hold the folder; yields the descriptor that children inherit, so that it stays held while any of them lives.
+
+    Raises AlreadyRunning, at once where the holder lives, else after ``wait`` seconds.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder / FILE, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        _acquire(descriptor, folder, wait)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _acquire(descriptor: int, folder: Path, wait: float) -> None:
+    deadline = time.monotonic() + wait
+    while not _try(descriptor):
+        pid = _pid(descriptor)
+        if _alive(pid) or time.monotonic() >= deadline:
+            raise AlreadyRunning(folder, pid)
+        time.sleep(0.1)
+
+
+def running_service(folder: Path) -> int | None:
+    """The process that holds the folder; None where nobody does."""
+    try:
+        descriptor = os.open(folder / FILE, os.O_RDWR)
+    except OSError:
+        return None
+    try:
+        return None if _try(descriptor) else _pid(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _try(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _pid(descriptor: int) -> int:
+    text = os.pread(descriptor, 20, 0).strip()
+    return int(text) if text.isdigit() else 0
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return pid > 0

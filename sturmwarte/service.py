@@ -1,0 +1,84 @@
+"""``sturmwarte run``: one parent over three processes, crawl, watch and serve."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from threading import Event
+
+from pipeline.clock import Clock, ScaledClock, SystemClock
+from pipeline.configuration import Configuration
+from sturmwarte import logs
+from sturmwarte.lock import service_lock
+from sturmwarte.supervise import Patience, Supervisor
+
+CLOCK = "STURMWARTE_CLOCK"
+PARTS = ("crawl", "watch", "serve")
+
+
+def run(
+    path: Path,
+    *,
+    stop: Event | None = None,
+    environment: Mapping[str, str] = os.environ,
+    patience: Patience = Patience(),
+) -> None:
+    """Run the service of a configuration file until ``stop`` is set or SIGTERM or SIGINT comes.
+
+    Raises ConfigurationError, AlreadyRunning, StateVersion, SecretMissing before anything is started.
+    """
+    from pipeline.toml import load
+    from sturmwarte.registry import build_registry
+
+    path = path.absolute()
+    configuration = load(path, build_registry())
+    logs.configure(logging.INFO, part="run")
+    stop = stop or Event()
+    with service_lock(configuration.data) as held:
+        prepare(configuration, configuration.data, clock_from(environment))
+        stop_on_signals(stop)
+        Supervisor(commands(path), child_environment(environment), patience, (held,)).run(stop)
+
+
+def commands(path: Path) -> dict[str, list[str]]:
+    """The command line of each part. ``-P``: the folder one happens to stand in is no place to import from."""
+    return {part: [sys.executable, "-P", "-m", "sturmwarte.child", part, str(path)] for part in PARTS}
+
+
+def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """What children inherit, with UTC inside: intervals counted in local time would jump with summer time."""
+    return {**environment, "TZ": "UTC", "SCRAPY_SETTINGS_MODULE": "crawlers.settings"}
+
+
+def clock_from(environment: Mapping[str, str] = os.environ) -> Clock:
+    """The machine's clock, or the scaled one that the environment describes."""
+    text = environment.get(CLOCK)
+    return ScaledClock.parse(text) if text else SystemClock()
+
+
+def prepare(configuration: Configuration, folder: Path, clock: Clock) -> None:
+    """Make both databases where they are missing, so that the parts do not race for it; apply open corrections."""
+    from pipeline.corrections import apply_open
+    from pipeline.state.opening import open_state
+    from pipeline.store.opening import open_store
+
+    with (
+        closing(open_state(folder)) as state,
+        closing(open_store(folder, configuration.store.engine, clock=clock)) as store,
+    ):
+        apply_open(state, store, clock)
+
+
+def stop_on_signals(stop: Event) -> None:
+    """SIGTERM and SIGINT set the event."""
+
+    def stopped(number: int, frame: object) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, stopped)
+    signal.signal(signal.SIGINT, stopped)

@@ -1,0 +1,100 @@
+"""The watch process: rules → incidents → outbox → mail, and what is cleaned up daily."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from datetime import datetime, timedelta
+from pathlib import Path
+from threading import Event
+
+import sqlalchemy as sa
+import structlog
+
+from pipeline.clock import Clock
+from pipeline.configuration import Configuration
+from pipeline.state.database import State
+from pipeline.state.tables import meta
+from pipeline.store.protocol import Store
+from sturmwarte.jobs import Background, Jobs
+
+log = structlog.get_logger()
+Load = Callable[[], Configuration]
+
+LOOK, DELIVER, KEEP_HOUSE = 20.0, 10.0, 3600.0
+"""Seconds of the clock between two evaluations, deliveries and looks whether it is time to clean up."""
+WATCHED = "watched_at"
+"""Key in the state database's ``meta``: the last complete evaluation; on calm days nothing else tells of it."""
+PURGED = "purged_at"
+"""Key in the state database's ``meta``: the last clean-up."""
+
+
+def watch_forever(load: Load, folder: Path, clock: Clock, stop: Event) -> None:
+    """Evaluate, deliver and clean up until told to stop."""
+    from pipeline.corrections import apply_open
+    from pipeline.state.opening import open_state
+    from pipeline.store.opening import open_store
+
+    configuration = load()
+    retention = configuration.retention.mentions
+    with (
+        closing(open_state(folder)) as state,
+        closing(open_store(folder, configuration.store.engine, clock=clock, retention=retention)) as store,
+        closing(Background("delivery", lambda: deliver(load(), state, clock))) as delivery,
+    ):
+        jobs = Jobs()
+        jobs.every(clock.real(LOOK), "watch", lambda: look(load(), store, state, clock, folder))
+        jobs.every(clock.real(DELIVER), "deliver", delivery)
+        jobs.every(clock.real(KEEP_HOUSE), "purge", lambda: keep_house(load(), store, state, clock, folder))
+        jobs.every(clock.real(KEEP_HOUSE), "corrections", lambda: apply_open(state, store, clock))
+        jobs.run(stop)
+
+
+def look(configuration: Configuration, store: Store, state: State, clock: Clock, folder: Path) -> None:
+    """One evaluation of all rules, silences and blind sources."""
+    from alerts.watcher import Watcher
+
+    Watcher(configuration, store, state, clock, folder).tick()
+    remember(state, WATCHED, clock.now())
+
+
+def remember(state: State, key: str, at: datetime) -> None:
+    """Note when something was done last."""
+    with state.begin() as connection:
+        connection.execute(sa.delete(meta).where(meta.c.key == key))
+        connection.execute(sa.insert(meta).values(key=key, value=at.isoformat()))
+
+
+def last_look(connection: sa.Connection) -> datetime | None:
+    """When all rules were evaluated last; None if never."""
+    return _noted(connection, WATCHED)
+
+
+def _noted(connection: sa.Connection, key: str) -> datetime | None:
+    value = connection.scalar(sa.select(meta.c.value).where(meta.c.key == key))
+    return datetime.fromisoformat(value) if value else None
+
+
+def deliver(configuration: Configuration, state: State, clock: Clock) -> None:
+    """One try of everything that is due in the outbox."""
+    from alerts.delivery import Delivery
+    from alerts.notifiers.registry import build
+
+    # a name that outlives a restart takes back at once what the dead process had in hand
+    Delivery(configuration, state, clock, build(configuration), worker="watch").tick()
+
+
+def keep_house(configuration: Configuration, store: Store, state: State, clock: Clock, folder: Path) -> None:
+    """Once a day remove what is older than the retention; the time is kept, since a service may restart daily."""
+    from crawlers.raw import RawPages
+    from pipeline.maintenance import purge
+
+    now = clock.now()
+    with state.read() as connection:
+        last = _noted(connection, PURGED)
+    if last is not None and now - last < timedelta(days=1):
+        return
+    removed = purge(configuration, store, state, now)
+    removed["raw"] = RawPages(folder).purge(state, now - configuration.retention.raw, now)
+    remember(state, PURGED, now)
+    log.info("what is older than the retention was removed", **removed)

@@ -48,9 +48,7 @@ def compose(
 def _address(mail: EmailMessage, letter: Letter, receiver: Receiver, configuration: Configuration) -> None:
     mail["Subject"] = letter.subject
     mail["From"] = _mailbox("Sturmwarte", sender(configuration))
-    mail["To"] = (
-        _mailbox(clean(receiver.name, 60), receiver.address) if receiver.address else "undisclosed-recipients:;"
-    )
+    mail["To"] = _mailbox(clean(receiver.name, 60), receiver.address)
 
 
 def _mailbox(name: str, address: str) -> Address | str:

@@ -175,8 +175,8 @@ def _all_clear(occasion: Occasion, words: Wording) -> Letter:
         headline=words.say(key, brand=words.brand(occasion.brand)) + _topic(occasion, words),
         level=0,
         verdict=summary[0],
-        lead=tuple([*summary[1:], *(list(words.lead(occasion.facts))[:2] if occasion.facts else [])]),
-        closing=tuple([words.say("mail.next.after"), *filter(None, [_receivers(occasion.extra, words)])]),
+        lead=(*summary[1:], *(list(words.lead(occasion.facts))[:2] if occasion.facts else ())),
+        closing=(words.say("mail.next.after"), *filter(None, [_receivers(occasion.extra, words)])),
         buttons=tuple(_end_buttons(occasion, words)),
         **_numbers(occasion.facts, words),
     )
@@ -205,7 +205,7 @@ def _end_buttons(occasion: Occasion, words: Wording) -> Iterator[Button]:
 
 def _source_letter(occasion: Occasion, words: Wording) -> Letter:
     """Since when, why, and what that means for every number."""
-    extra, blind = occasion.extra, occasion.kind is MessageKind.BLIND
+    extra = occasion.extra
     identifier = str(extra.get("source", occasion.subject.partition(":")[2]))
     source, since = words.source(identifier), words.time_in(extra.get("since"))
     span = words.since(occasion)

@@ -42,8 +42,6 @@ def as_text(text: str) -> str:
 
 def as_html(text: str) -> Markup:
     """Escaped, marks as ``<strong>``."""
-    pieces = _STRONG.split(text)
-    parts = [
-        Markup("<strong>{}</strong>").format(piece) if odd % 2 else escape(piece) for odd, piece in enumerate(pieces)
-    ]
-    return Markup("").join(parts)
+    heavier = Markup("<strong>{}</strong>")
+    pieces = enumerate(_STRONG.split(text))
+    return Markup("").join(heavier.format(piece) if index % 2 else escape(piece) for index, piece in pieces)

@@ -1,4 +1,4 @@
-"""Ways to reach a receiver, one file each: found by walking this folder and by entry points ``sturmwarte.notifiers``."""
+"""Ways to reach a receiver, one file each: found by walking this folder and the entry points sturmwarte.notifiers."""
 
 from __future__ import annotations
 

@@ -1,0 +1,31 @@
+"""``/api/sources``: how every source stands."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+
+from dashboards.api.answers import RESPONSES, HouseHere, Problem, as_row, json_answer
+from pipeline.state.sources import list_sources, recent_fetches
+
+router = APIRouter(prefix="/api/sources", tags=["sources"], responses=RESPONSES)
+
+
+@router.get("")
+def every(house: HouseHere) -> Response:
+    """All sources."""
+    with house.state().read() as connection:
+        return json_answer({"sources": [as_row(row) for row in list_sources(connection)]})
+
+
+@router.get("/{identifier}")
+def one(house: HouseHere, identifier: str, limit: Annotated[int, Query(ge=1, le=500)] = 50) -> Response:
+    """One source with its last fetches."""
+    with house.state().read() as connection:
+        found = [row for row in list_sources(connection) if row.id == identifier]
+        if not found:
+            raise Problem(404, f"no source {identifier}", "identifier")
+        fetches = [as_row(row) for row in recent_fetches(connection, identifier, limit)]
+    return json_answer(as_row(found[0]) | {"fetches": fetches})

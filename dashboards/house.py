@@ -1,0 +1,82 @@
+"""What the pages read from: configuration, store, state database. Opened when first needed, reopened if moved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+
+from pipeline.clock import Clock
+from pipeline.configuration import Configuration
+from pipeline.state.database import State, sqlite_url
+from pipeline.store.opening import open_store
+from pipeline.store.protocol import Store
+
+MENTIONS, STATE = "mentions.db", "state.db"
+
+
+class NotReady(Exception):
+    """A database is not there yet; ``missing`` names its file."""
+
+    def __init__(self, missing: str) -> None:
+        super().__init__(f"{missing} is not there yet")
+        self.missing = missing
+
+
+class House:
+    """Doors to one data folder. Reading is through a read-only store; writing opens a second one for a moment."""
+
+    def __init__(self, load: Callable[[], Configuration], folder: Path, clock: Clock) -> None:
+        self.load, self.folder, self.clock = load, folder, clock
+        self._lock = Lock()
+        self._store: tuple[tuple[int, int], Store] | None = None
+        self._state: tuple[tuple[int, int], State] | None = None
+
+    def store(self) -> Store:
+        """The mention store, read-only. Raises NotReady before the first crawl has made it."""
+        identity = self._identity(MENTIONS)
+        with self._lock:
+            if self._store is None or self._store[0] != identity:
+                engine = self.load().store.engine
+                self._store = (identity, open_store(self.folder, engine, clock=self.clock, read_only=True))
+            return self._store[1]
+
+    def state(self) -> State:
+        """The state database. Raises NotReady before the service has made it."""
+        identity = self._identity(STATE)
+        with self._lock:
+            if self._state is None or self._state[0] != identity:
+                self._state = (identity, State(sqlite_url(self.folder)))
+            return self._state[1]
+
+    @contextmanager
+    def writing_store(self) -> Iterator[Store]:
+        """A writable store for one change. Raises NotReady where there is none to change."""
+        self._identity(MENTIONS)
+        configuration = self.load()
+        retention = configuration.retention.mentions
+        store = open_store(self.folder, configuration.store.engine, clock=self.clock, retention=retention)
+        try:
+            yield store
+        finally:
+            store.close()
+
+    def close(self) -> None:
+        """Release both databases."""
+        with self._lock:
+            if self._store:
+                self._store[1].close()
+            if self._state:
+                self._state[1].close()
+            self._store = self._state = None
+
+    def _identity(self, name: str) -> tuple[int, int]:
+        """Device and inode of a database file, so that a restored one is noticed."""
+        try:
+            status = (self.folder / name).stat()
+        except FileNotFoundError:
+            raise NotReady(name) from None
+        if not status.st_size:
+            raise NotReady(name)
+        return status.st_dev, status.st_ino

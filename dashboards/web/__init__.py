@@ -1,0 +1,1 @@
+"""Pages: one file per page, templates, one style sheet."""

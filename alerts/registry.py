@@ -14,7 +14,7 @@ from alerts.rule import Rule
 from pipeline.configuration import Configuration, RuleEntry
 
 PARTS = ("name", "version", "description", "example", "Options", "evaluate")
-DEFAULT: Mapping[str, RuleEntry] = {"surge": RuleEntry(rule="surge")}
+DEFAULT: Mapping[str, RuleEntry] = {"surge": RuleEntry.model_validate({"rule": "surge"})}
 """In force where the configuration names no rule."""
 
 

@@ -186,3 +186,23 @@ def settle(current: int, earned: Force, calm: Calm, now: datetime, *, blind: boo
     if now - since >= timedelta(hours=CALM_HOURS[current - 1]):
         return current - 1, Calm(below_since=now)
     return current, Calm(below_since=since)
+
+
+UPDATE_AFTER: Mapping[int, timedelta] = {
+    0: timedelta(days=7),
+    1: timedelta(days=1),
+    2: timedelta(days=1),
+    3: timedelta(hours=2),
+    4: timedelta(hours=1),
+    5: timedelta(hours=1),
+    6: timedelta(minutes=30),
+}
+"""Next word to the receivers, per level."""
+ACKNOWLEDGE_WITHIN: Mapping[int, timedelta] = {
+    2: timedelta(hours=4),
+    3: timedelta(minutes=45),
+    4: timedelta(minutes=15),
+    5: timedelta(minutes=15),
+    6: timedelta(minutes=10),
+}
+"""How soon somebody should take it over, per level; below 2 nobody must."""

@@ -1,0 +1,132 @@
+"""What the watcher has written down about a brand: fed rows, blobs, its own memory, the open incident.
+
+Read before anything is counted, and compared again inside the writing transaction: whoever comes second writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+
+import msgspec
+import sqlalchemy as sa
+
+from alerts.evidence import SPAN
+from alerts.incidents import Incident, of_row, open_incident
+from alerts.rule import Rule
+from alerts.windforce import Calm
+from pipeline.state import tables as t
+from pipeline.words import IncidentState
+
+MEMORY, MEMORY_VERSION = "watcher", 1
+"""The watcher's own row in ``rule_state``; the stream is the brand."""
+
+
+class Memory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the watcher remembers of a brand beside the incident's row."""
+
+    evaluated: datetime | None = None
+    pending: datetime | None = None
+    """A surge seen once that waits for its confirmation."""
+    calm: Calm = Calm()
+    calm_since: datetime | None = None
+    floor: int = 0
+    """Lowest level a keyword asks for …"""
+    floor_until: datetime | None = None
+    """… and until when."""
+    told_at: datetime | None = None
+    told_persons: int = 0
+    told_keyword: datetime | None = None
+    span: timedelta = SPAN
+    """Width of the window whose numbers are shown."""
+    last_end: datetime | None = None
+    rarest_days: float | None = None
+
+
+class Books(msgspec.Struct, frozen=True, kw_only=True):
+    """All that decides whether an evaluation may still be written."""
+
+    fed: Mapping[str, Mapping[str, datetime]]
+    """Rule entry → source → until."""
+    blobs: Mapping[str, bytes]
+    memory: bytes | None
+    incident: Incident | None
+    owed: tuple[Incident, ...]
+    """Resolved by a person, and nobody has been told yet."""
+    closed: datetime | None
+    """When a person last resolved an incident of this brand."""
+
+    @property
+    def remembered(self) -> Memory:
+        return msgspec.json.decode(self.memory, type=Memory) if self.memory else Memory()
+
+
+def read(conn: sa.Connection, brand: str, rules: Mapping[str, Rule], *, lock: bool = False) -> Books:
+    """The books of a brand; with ``lock`` nobody else may change them before the transaction ends."""
+    rows = sa.select(t.rule_state).where(t.rule_state.c.stream == brand)
+    found = {(row.rule, row.version): row.blob for row in conn.execute(rows.with_for_update() if lock else rows)}
+    resolved = list(_resolved_by_people(conn, brand))
+    return Books(
+        fed={name: _fed(conn, name, rule.version, brand) for name, rule in rules.items()},
+        blobs={name: found[name, rule.version] for name, rule in rules.items() if (name, rule.version) in found},
+        memory=found.get((MEMORY, MEMORY_VERSION)),
+        incident=open_incident(conn, brand),
+        owed=tuple(incident for incident in resolved if incident.facts.get("all_clear_owed")),
+        closed=max((incident.resolved for incident in resolved if incident.resolved), default=None),
+    )
+
+
+def _fed(conn: sa.Connection, rule: str, version: int, brand: str) -> dict[str, datetime]:
+    table = t.fed
+    query = sa.select(table.c.source, table.c.until).where(
+        table.c.rule == rule, table.c.version == version, table.c.shard == brand
+    )
+    return {row.source: row.until for row in conn.execute(query)}
+
+
+def _resolved_by_people(conn: sa.Connection, brand: str) -> Iterable[Incident]:
+    query = (
+        sa.select(t.incident)
+        .where(
+            t.incident.c.brand == brand,
+            t.incident.c.state == IncidentState.RESOLVED,
+            t.incident.c.resolved_by.is_not(None),
+        )
+        .order_by(t.incident.c.id.desc())
+        .limit(10)
+    )
+    return [of_row(row) for row in conn.execute(query)]
+
+
+def known_alerts(conn: sa.Connection, rule: str, brand: str, keys: Iterable[str]) -> frozenset[str]:
+    """Which of these keys have been raised before."""
+    query = sa.select(t.alert.c.key).where(
+        t.alert.c.rule == rule, t.alert.c.stream == brand, t.alert.c.key.in_(list(keys))
+    )
+    return frozenset(conn.execute(query).scalars())
+
+
+def write_fed(
+    conn: sa.Connection, rule: str, version: int, brand: str, until: Mapping[str, datetime], known: Iterable[str]
+) -> None:
+    """Advance the rows of a rule."""
+    table, before = t.fed, set(known)
+    key = {"rule": rule, "version": version, "shard": brand}
+    for source, end in until.items():
+        if source in before:
+            mine = [table.c[name] == value for name, value in {**key, "source": source}.items()]
+            conn.execute(table.update().where(*mine).values(until=end))
+        else:
+            conn.execute(table.insert().values(**key, source=source, until=end))
+
+
+def write_blob(
+    conn: sa.Connection, rule: str, version: int, brand: str, blob: bytes, now: datetime, *, new: bool
+) -> None:
+    """Store a blob."""
+    table, key = t.rule_state, {"rule": rule, "version": version, "stream": brand}
+    if new:
+        conn.execute(table.insert().values(**key, blob=blob, updated=now))
+    else:
+        mine = [table.c[name] == value for name, value in key.items()]
+        conn.execute(table.update().where(*mine).values(blob=blob, updated=now))

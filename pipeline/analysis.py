@@ -10,6 +10,7 @@ import threading
 import unicodedata
 from functools import lru_cache
 
+import regex
 import Stemmer
 
 ANALYSIS_VERSION = 1
@@ -22,6 +23,7 @@ BORDER = "__"
 
 _STEMMERS = {"de": "german", "en": "english"}
 _WORD = re.compile(r"[^\W_]+")
+_MARKS = regex.compile(r"\p{M}+")
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "œ": "oe", "ø": "oe"})
 _CACHE = 200_000
 _local = threading.local()
@@ -30,9 +32,9 @@ _local = threading.local()
 def words(text: str) -> list[str]:
     """The runs of letters and digits of a text, normalised (NFKC, lower case) but not yet folded."""
     if not text.isascii():
-        # Marks that stand apart from their letter are joined to it first, so that they split no word.
+        # Marks that NFKC cannot join to their letter are dropped: they would split the word they stand in.
         text = unicodedata.normalize("NFKC", text)
-        return list(_WORD.findall(_without_loose_marks(text.casefold())))
+        return list(_WORD.findall(_MARKS.sub("", text.casefold())))
     return _WORD.findall(text.lower())
 
 
@@ -95,10 +97,3 @@ def _stemmer(lang: str) -> Stemmer.Stemmer:
     if lang not in stemmers:
         stemmers[lang] = Stemmer.Stemmer(_STEMMERS[lang], 0)
     return stemmers[lang]
-
-
-def _without_loose_marks(text: str) -> str:
-    """Combining marks that NFKC could not join to a letter would split the word they stand in."""
-    if not any(unicodedata.combining(c) for c in text):
-        return text
-    return "".join(c for c in text if not unicodedata.combining(c))

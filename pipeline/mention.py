@@ -284,7 +284,7 @@ def _admitted(mention: Mention) -> Mention:
     """With a score that fits its text, and the mere report of a deletion ranked below every true reading."""
     crawled = mention.crawled
     if mention.deleted_at is not None:
-        reported = crawled.fetched >= mention.deleted_at and not (crawled.text or crawled.title)
+        reported = crawled.fetched >= mention.deleted_at and not mention.analysis.opinions and not crawled.text
         return replace(mention, crawled=replace(crawled, reading=Reading.SNIPPET)) if reported else mention
     digest = text_hash(crawled.title, crawled.text)
     if mention.analysis.text_hash == digest:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import typer
@@ -25,7 +25,7 @@ from sturmwarte.commands import (
 )
 from sturmwarte.speech import speech_for
 
-COMMANDS = {
+COMMANDS: dict[str, Callable[..., None]] = {
     "init": init.init,
     "check": check.check,
     "run": run.run,
@@ -50,7 +50,7 @@ GROUPS = {"silence": incidents.silence, "sources": sources.sources, "mail": mail
 def build() -> Any:
     """The command tree, its help in the person's language."""
     app = typer.Typer(help="help.sturmwarte", no_args_is_help=True, add_completion=False)
-    app.callback()(_version)
+    app.callback(invoke_without_command=True)(_version)
     for name, command in COMMANDS.items():
         app.command(name)(command)
     for name, group in GROUPS.items():
@@ -60,13 +60,16 @@ def build() -> Any:
     return tree
 
 
-def _version(version: bool = typer.Option(False, "--version", is_eager=True, help="option.version")) -> None:
+def _version(
+    context: typer.Context, version: bool = typer.Option(False, "--version", is_eager=True, help="option.version")
+) -> None:
     """help.sturmwarte"""
     if version:
         from importlib.metadata import version as installed
 
         typer.echo(f"Sturmwarte {installed('sturmwarte')}")
-        raise typer.Exit
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 def _translate(command: Any) -> None:

@@ -45,7 +45,7 @@ def watch_forever(load: Load, folder: Path, clock: Clock, stop: Event) -> None:
         jobs = Jobs()
         jobs.every(clock.real(LOOK), "watch", lambda: look(load(), store, state, clock, folder))
         jobs.every(clock.real(DELIVER), "deliver", delivery)
-        jobs.every(clock.real(KEEP_HOUSE), "purge", lambda: keep_house(load(), store, state, clock, folder))
+        jobs.every(clock.real(KEEP_HOUSE), "purge", lambda: keep_house(load(), store, state, clock))
         jobs.every(clock.real(KEEP_HOUSE), "corrections", lambda: apply_open(state, store, clock))
         jobs.run(stop)
 
@@ -84,9 +84,11 @@ def deliver(configuration: Configuration, state: State, clock: Clock) -> None:
     Delivery(configuration, state, clock, build(configuration), worker="watch").tick()
 
 
-def keep_house(configuration: Configuration, store: Store, state: State, clock: Clock, folder: Path) -> None:
-    """Once a day remove what is older than the retention; the time is kept, since a service may restart daily."""
-    from crawlers.raw import RawPages
+def keep_house(configuration: Configuration, store: Store, state: State, clock: Clock) -> None:
+    """Once a day remove what is older than the retention; the time is kept, since a service may restart daily.
+
+    Raw pages are the crawl's to remove.
+    """
     from pipeline.maintenance import purge
 
     now = clock.now()
@@ -95,6 +97,5 @@ def keep_house(configuration: Configuration, store: Store, state: State, clock: 
     if last is not None and now - last < timedelta(days=1):
         return
     removed = purge(configuration, store, state, now)
-    removed["raw"] = RawPages(folder).purge(state, now - configuration.retention.raw, now)
     remember(state, PURGED, now)
     log.info("what is older than the retention was removed", **removed)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from datetime import timedelta
-from typing import Annotated, Any
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,15 +23,20 @@ from sturmwarte.commands.shared import (
     print_table,
 )
 
+if TYPE_CHECKING:
+    from alerts.incidents import Incident
+
 NumberArgument = Annotated[str, typer.Argument(metavar="R-NUMBER", help="option.incident")]
 
 
 def number_of(name: str) -> int:
     """127 of ``R-0127`` or ``127``. Raises Refused."""
-    match = re.fullmatch(r"(?:[Rr]-?)?0*(\d{1,9})", name.strip())
-    if match is None:
-        raise Refused("bad_incident", text=name)
-    return int(match[1])
+    from alerts.incidents import UnknownIncident, incident_number
+
+    try:
+        return incident_number(name)
+    except UnknownIncident:
+        raise Refused("bad_incident", text=name) from None
 
 
 @guarded
@@ -60,17 +64,12 @@ def incidents(
         note(here.say("incidents.none"))
 
 
-def document(incident: Any) -> dict[str, Any]:
+def document(incident: Incident) -> dict[str, Any]:
     """An incident as plain data, with the name people read."""
-    from alerts.incidents import incident_name
-
-    row = dict(plain(incident))
-    return {"name": incident_name(row.get("id", row.get("number"))), **row}
+    return {"name": incident.name, **plain(incident)}
 
 
 def _cells(here: Desk, row: dict[str, Any]) -> tuple[str, ...]:
-    from datetime import datetime
-
     level = int(row["level"])
     return (
         row["name"],
@@ -86,8 +85,6 @@ def _one(here: Desk, number: int, as_json: bool) -> None:
 
     with here.state() as state, state.read() as connection:
         found = get_incident(connection, number)
-        if found is None:
-            raise Refused("unknown_incident", name=f"R-{number:04d}")
         happened = [dict(plain(event)) for event in events(connection, number)]
         uids = sorted(members(connection, number))
     row = document(found)
@@ -109,7 +106,6 @@ def ack(number: NumberArgument, by: ByOption = None, config: ConfigOption = None
 
     here, who, n = desk(config), person(by), number_of(number)
     with here.state() as state:
-        _known(state, n)
         acknowledge(state, n, who, here.clock.now())
     _done(here, "incidents.acknowledged", n, who, as_json)
 
@@ -127,17 +123,8 @@ def resolve(
 
     here, who, n = desk(config), person(by), number_of(number)
     with here.state() as state:
-        _known(state, n)
         end(state, n, who, here.clock.now(), false_alarm)
     _done(here, "incidents.resolved", n, who, as_json)
-
-
-def _known(state: Any, number: int) -> None:
-    from alerts.incidents import get_incident
-
-    with state.read() as connection:
-        if get_incident(connection, number) is None:
-            raise Refused("unknown_incident", name=f"R-{number:04d}")
 
 
 def _done(here: Desk, phrase: str, number: int, who: str, as_json: bool) -> None:
@@ -188,9 +175,12 @@ def silence_add(
     as_json: JsonOption = False,
 ) -> None:
     """help.silence_add"""
+    from alerts.incidents import get_incident
     from alerts.silences import add
 
     here, who, lasts = desk(config), person(by), _span(span)
+    if not reason.strip():
+        raise Refused("silences.no_reason")
     if brand is None and rule is None and incident is None:
         raise Refused("silences.everything")
     if brand is not None:
@@ -201,7 +191,8 @@ def silence_add(
     now = here.clock.now()
     with here.state() as state:
         if number is not None:
-            _known(state, number)
+            with state.read() as connection:
+                get_incident(connection, number)
         made = add(state, brand=brand, rule=rule, incident=number, by=who, reason=reason, ends=now + lasts, now=now)
     if as_json:
         print_json({"id": made, "ends": now + lasts, "by": who})
@@ -221,7 +212,8 @@ def silence_end(
 
     here, who = desk(config), person(by)
     with here.state() as state:
-        end(state, number, who, here.clock.now())
+        if not end(state, number, who, here.clock.now()):
+            raise Refused("unknown_silence", number=str(number))
     typer.echo(here.say("silences.ended", who=who))
 
 
@@ -229,6 +221,9 @@ def _span(text: str) -> timedelta:
     from pipeline.duration import parse_duration
 
     try:
-        return parse_duration(text)
+        span = parse_duration(text)
     except ValueError as error:
         raise Refused("bad_span", error=str(error)) from None
+    if not timedelta() < span < timedelta(days=3650):
+        raise Refused("bad_span", error=text)
+    return span

@@ -93,12 +93,12 @@ def _checked(server: str, receiver: str) -> None:
 
 def _look(text: str, contact: str, preview: bool) -> Preview:
     """What a source given as ``[SPIDER=]URL`` is; without a look a feed is taken for granted."""
-    from crawlers.registry import spiders
+    from sturmwarte.registry import build_registry
 
     match = re.fullmatch(r"(?:([a-z0-9_-]+)=)?(https?://.+)", text)
     if match is None or not is_address(match[2]):
         raise Refused("bad_address", text=text)
-    spider = one_of(match[1], list(spiders()), "unknown_spider") if match[1] else None
+    spider = one_of(match[1], list(build_registry().spiders), "unknown_spider") if match[1] else None
     if not preview:
         return Preview(match[2], spider or "feed")
     found = look_at(match[2], fetcher(contact), clock_from().now(), ZoneInfo("Europe/Berlin"), spider or "auto")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,10 +19,14 @@ from sturmwarte.commands.shared import (
     leave,
     note,
     one_of,
+    plain,
     print_json,
     print_table,
 )
 from sturmwarte.speech import speech_for
+
+if TYPE_CHECKING:
+    from crawlers.ledger import VisitReport
 
 
 @guarded
@@ -55,32 +60,24 @@ def crawl(
         one_of(source, list(here.configuration.sources), "unknown_source")
     logs.configure(logging.WARNING, part="crawl")
     reports = crawl_once(here.configuration, here.folder, here.clock, sources or None)
-    _report(here, [_row(report) for report in reports], as_json)
+    _report(here, reports, as_json)
 
 
-def _row(report: Any) -> dict[str, Any]:
-    from sturmwarte.commands.shared import plain
-
-    try:
-        row = plain(report)
-    except TypeError:
-        row = dict(vars(report)) if hasattr(report, "__dict__") else {}
-    return dict(row)
-
-
-def _report(here: Desk, rows: list[dict[str, Any]], as_json: bool) -> None:
+def _report(here: Desk, reports: Sequence[VisitReport], as_json: bool) -> None:
     if as_json:
-        print_json({"visits": rows})
-    elif rows:
-        shown = ("source", "state", "stored", "revised", "reason")
-        print_table(
-            [here.say(f"crawl.{name}") for name in shown],
-            [["" if row.get(name) is None else row[name] for name in shown] for row in rows],
-        )
+        print_json({"visits": plain(reports)})
+    elif reports:
+        names = ("source", "state", "items", "requests", "reason")
+        print_table([here.say(f"crawl.{name}") for name in names], [_cells(here, report) for report in reports])
     else:
         note(here.say("crawl.nothing"))
-    if any(row.get("reason") for row in rows):
+    if not all(report.complete for report in reports):
         leave(WRONG)
+
+
+def _cells(here: Desk, report: VisitReport) -> tuple[object, ...]:
+    name = here.configuration.source_name(report.source)
+    return name, here.speech.say(f"state.{report.state.value}"), report.items, report.fetches, report.reason
 
 
 @guarded

@@ -78,8 +78,10 @@ def _told(error: Exception) -> tuple[str, int] | None:
         return error.text(speech), USAGE  # type: ignore[attr-defined]
     if name == "QueryError":
         return _pointed(error), USAGE
-    if name in ("BackupError", "BadParameter"):
+    if name in ("BackupError", "BadParameter", "NothingCrawled", "IncidentClosed"):
         return str(error), USAGE
+    if name == "UnknownIncident":
+        return speech.say("command.unknown_incident", name=str(error)), USAGE
     if name == "NotReady":
         return speech.say("command.nothing_stored", file=getattr(error, "missing", "")), UNAVAILABLE
     if name in ("StoreError", "QueryTimeout", "StateVersion", "SecretMissing", "AlreadyRunning", "OperationalError"):

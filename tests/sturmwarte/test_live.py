@@ -1,0 +1,56 @@
+"""The configuration of a running process: right changes are taken over, wrong ones are told and left."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pipeline.toml import ConfigurationError, Registry
+from sturmwarte.live import LiveConfiguration
+
+
+class Told(list[str | None]):
+    def __call__(self, error: ConfigurationError | None) -> None:
+        self.append(None if error is None else error.findings[0].problem)
+
+
+def write(path: Path, text: str) -> None:
+    path.write_text(text, "utf-8")
+    write.moment += 1_000_000_000  # type: ignore[attr-defined]
+    os.utime(path, ns=(write.moment, write.moment))  # type: ignore[attr-defined]
+
+
+write.moment = 1_700_000_000_000_000_000  # type: ignore[attr-defined]
+
+
+def test_changes_are_taken_over_wrong_ones_are_kept_out_and_told_once(tmp_path: Path) -> None:
+    path, told = tmp_path / "sturmwarte.toml", Told()
+    write(path, 'contact = "a@example.org"')
+    live = LiveConfiguration(path, Registry(), told)
+    assert live().contact == "a@example.org"
+    write(path, 'contakt = "b@example.org"')
+    assert [live().contact, live().contact] == ["a@example.org"] * 2
+    assert told == ["unknown_key"]
+    path.unlink()
+    assert live().contact == "a@example.org"
+    write(path, 'contact = "c@example.org"')
+    assert live().contact == "c@example.org"
+    assert told == ["unknown_key", "no_file", None]
+
+
+def test_another_data_folder_needs_a_restart(tmp_path: Path) -> None:
+    path, told = tmp_path / "sturmwarte.toml", Told()
+    write(path, "")
+    live = LiveConfiguration(path, Registry(), told)
+    write(path, 'data = "elsewhere"')
+    assert live().data == tmp_path / "data"
+    assert told == ["restart_needed"]
+
+
+def test_a_wrong_file_from_the_start_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "sturmwarte.toml"
+    write(path, "contakt = 1")
+    with pytest.raises(ConfigurationError):
+        LiveConfiguration(path, Registry(), Told())

@@ -20,7 +20,7 @@ LONGEST = 200
 """A text longer than this is no date."""
 
 _ISO = re.compile(
-    r"(\d{4})-(\d\d)(?:-(\d\d))?(?:[T ](\d\d):?(\d\d)(?::?(\d\d)(?:[.,]\d+)?)?\s*(Z|[+-]\d\d(?::?\d\d)?)?)?",
+    r"(\d{4})-(\d\d)(?:-(\d\d))?(?:[T ](\d\d):?(\d\d)(?::?(\d\d)(?:[.,](\d{1,9}))?)?\s*(Z|[+-]\d\d(?::?\d\d)?)?)?",
     re.IGNORECASE,
 )
 _MONTHS = {
@@ -164,12 +164,13 @@ def _machine(text: str, zone: tzinfo) -> Published | None:
 
 
 def _from_iso(found: re.Match[str], zone: tzinfo) -> Published | None:
-    year, month, day, hour, minute, second, offset = found.groups()
+    year, month, day, hour, minute, second, fraction, offset = found.groups()
     if day is None:
         return _month(int(year), int(month), zone)
     if hour is None:
         return _day(int(year), int(month), int(day), zone)
     naive = datetime(int(year), int(month), int(day), int(hour), int(minute), min(int(second or 0), 59))  # noqa: DTZ001
+    naive = naive.replace(microsecond=int((fraction or "0")[:6].ljust(6, "0")))
     at = naive.replace(tzinfo=_offset(offset)) if offset else _local(naive, zone)
     return Published(at=at, precision=Precision.SECOND if second else Precision.MINUTE)
 

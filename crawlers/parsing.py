@@ -46,6 +46,8 @@ class ParsedItem(msgspec.Struct, frozen=True, kw_only=True):
     """``id`` of what it answers."""
     parent_author: str | None = None
     thread: str | None = None
+    thread_title: str = ""
+    """Where it differs from item to item, as in feeds."""
     position: int | None = None
     quotes_removed: int = 0
     images: int = 0

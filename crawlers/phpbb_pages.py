@@ -69,7 +69,7 @@ def parse_page(source: PageFile) -> Parsed:
 
 def looks_like(tree: Element) -> bool:
     """Whether a page was made by phpBB."""
-    marks = "body#phpbb, ul.topiclist, a.topictitle, .postbody, a.forumtitle, a.forumlink, a[href*='viewtopic.php']"
+    marks = "body#phpbb, ul.topiclist, a.topictitle, span.postbody, a.forumtitle, a.forumlink, .postauthor"
     return first(tree, marks) is not None
 
 
@@ -286,7 +286,30 @@ def _topics(page: _Page) -> tuple[ThreadRow, ...]:
         row = _row(page, link, "t")
         if row is not None:
             rows.setdefault(row.id, row)
+    for hit in select(page.tree, "div.search.post"):
+        row = _hit(page, hit)
+        if row is not None:
+            rows.setdefault(row.id, row)
     return tuple(rows.values())
+
+
+def _hit(page: _Page, hit: Element) -> ThreadRow | None:
+    """A post among the board's search results, as the row of its thread."""
+    link = first(hit, ".postprofile a[href*='t=']")
+    post = first(hit, ".postbody h3 a[href*='p='], .searchresults a[href*='p=']")
+    number = parameter(absolute(page.base, link.get("href")), "t") if link is not None else None
+    if link is None or post is None or not number or not number.isdigit():
+        return None
+    last_url = clean_link(page.base, post.get("href"))
+    last = parameter(last_url, "p")
+    return ThreadRow(
+        id=f"t{number}",
+        url=clean_link(page.base, f"viewtopic.php?t={number}") or page.url,
+        title=one_line(link),
+        last_item=f"p{last}" if last and last.isdigit() else None,
+        last_url=last_url,
+        last_time=page.date(one_line(first(hit, ".search-result-date"))).at,
+    )
 
 
 def _boards(page: _Page) -> tuple[ThreadRow, ...]:

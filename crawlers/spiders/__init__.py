@@ -1,1 +1,1 @@
-"""One file per kind of source; found by walking this folder."""
+"""One file per kind of source."""

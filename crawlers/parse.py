@@ -1,0 +1,159 @@
+"""What a spider takes from one saved page, as the JSON of ``sturmwarte parse``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from crawlers.article import parse_article
+from crawlers.classify import classify
+from crawlers.parsing import PageFile, Parsed, ParsedItem
+from crawlers.phpbb_pages import looks_like as looks_like_phpbb
+from crawlers.registry import spiders
+from crawlers.select import first, tree_of
+from crawlers.structured import nodes, types_of
+from crawlers.text import Element
+from pipeline.words import Answer
+
+AUTO = "auto"
+ARTICLE = "article"
+"""Reader of a single news or blog page, beside the spiders."""
+
+_SHORT = re.compile(r"\S* ((?:p|t|comment-|article-|post-)\d+(?:-\d+)?)")
+_FORUMS = {
+    "XenForo": "html#XF, html#XenForo",
+    "WoltLab": "body[data-application][data-template]",
+    "vBulletin": "meta[name=generator][content^=vBulletin], li.postcontainer, div[id^=post_message_]",
+    "Discourse": "meta[name=generator][content^=Discourse]",
+    "NodeBB": "[component=post], [component='category/topic']",
+    "MyBB": ".post_body.scaleimages",
+    "SMF": "div.windowbg[id^=msg]",
+}
+"""Forum programs no spider reads yet, and how to know them."""
+
+
+def parse_document(spider: str, page: PageFile) -> dict[str, Any]:
+    """The page as this spider reads it, or the one it is made for (``auto``). Raises KeyError on an unknown spider."""
+    name, parsed = _read(spider, page)
+    document: dict[str, Any] = {
+        "spider": name,
+        "state": parsed.state.value,
+        "items": [_item(item, parsed) for item in parsed.items],
+        "links": {
+            "next": list(parsed.links.next),
+            "previous": list(parsed.links.previous),
+            "threads": [row.url for row in parsed.threads] or list(parsed.links.threads),
+            "boards": [row.url for row in parsed.boards],
+            "items": list(parsed.links.items) or [item.url for item in parsed.items if item.url],
+            "feeds": list(parsed.links.feeds),
+        },
+        "thread": _short(parsed.thread),
+        "thread_title": parsed.thread_title,
+        "lang": parsed.lang,
+    }
+    if parsed.reason:
+        document["reason"] = parsed.reason
+    if parsed.threads:
+        document["threads"] = [_row(row) for row in parsed.threads]
+    if parsed.results or parsed.unresponsive:
+        document["results"] = [msgspec.to_builtins(result) for result in parsed.results]
+        document["unresponsive"] = [list(pair) for pair in parsed.unresponsive]
+    return document
+
+
+def readers() -> dict[str, Callable[[PageFile], Parsed]]:
+    """Everything that reads a page, by name: the spiders, and ``article``."""
+    return {name: cls.parser for name, cls in spiders().items()} | {ARTICLE: parse_article}
+
+
+def detect(page: PageFile) -> tuple[str, str]:
+    """The reader a page is made for (empty where there is none) and by what it was known."""
+    start = page.body[:5_000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if start.startswith((b"{", b"[")):
+        return "searxng", "the answer is JSON"
+    if re.search(rb"<(?:rss|feed|rdf:rdf)\b", start):
+        return "feed", "the answer is RSS or Atom"
+    if start.startswith(b"<?xml") and b"<html" not in start:
+        return "", "XML that is no feed"
+    tree = tree_of(page)
+    if looks_like_phpbb(tree):
+        return "phpbb", "the markup is phpBB's"
+    forum = next((name for name, mark in _FORUMS.items() if first(tree, mark) is not None), None)
+    if forum is not None:
+        return "", f"this is a page of {forum}, for which there is no spider yet"
+    if _has_reviews(tree, page.url):
+        return "reviews", "the page has schema.org reviews"
+    return ARTICLE, "no platform was recognised: read as an article"
+
+
+def _read(spider: str, page: PageFile) -> tuple[str, Parsed]:
+    """Reader and reading. A forum no spider knows gives nothing: its posts are not one article."""
+    known = readers()
+    name, why = detect(page) if spider == AUTO else (spider, "")
+    parsed = _safely(known[name], page) if name else Parsed(state=Answer.ERROR, reason=why)
+    answer, said = classify(page.status, page.headers, page.body, url=page.url)
+    if answer is not Answer.OK and (answer is Answer.CHALLENGE or not parsed.items):
+        parsed = Parsed(state=answer, reason=said)
+    elif spider == AUTO and name == ARTICLE:
+        parsed = msgspec.structs.replace(parsed, reason="; ".join(filter(None, (parsed.reason, why))))
+    return name or AUTO, parsed
+
+
+def _safely(reader: Callable[[PageFile], Parsed], page: PageFile) -> Parsed:
+    """Parsers do not raise; should one of another package do so, that is a changed layout."""
+    try:
+        return reader(page)
+    except Exception as trouble:
+        return Parsed(state=Answer.LAYOUT_CHANGED, reason=f"the parser failed: {trouble!r}")
+
+
+def _has_reviews(tree: Element, url: str) -> bool:
+    wanted = {"Review", "UserReview", "CriticReview", "EmployerReview", "AggregateRating"}
+    return any(types_of(node) & wanted for node in nodes(tree, url))
+
+
+def _item(item: ParsedItem, parsed: Parsed) -> dict[str, Any]:
+    return {
+        "kind": item.kind.value,
+        "id": _short(item.id),
+        "url": item.url,
+        "author": item.author,
+        "author_id": item.author_id,
+        "title": item.title,
+        "text": item.text,
+        "published": _iso(item.published.at),
+        "precision": item.published.precision.value,
+        "published_from": _iso(item.published.lower),
+        "published_until": _iso(item.published.upper),
+        "rating": item.rating,
+        "rating_raw": item.rating_raw,
+        "rating_scale": item.rating_scale,
+        "votes": item.votes,
+        "parent": _short(item.parent),
+        "parent_author": item.parent_author,
+        "thread": _short(item.thread or parsed.thread),
+        "thread_title": item.thread_title or parsed.thread_title,
+        "position": item.position,
+        "quotes_removed": item.quotes_removed,
+        "images": item.images,
+        "teaser": item.teaser,
+    }
+
+
+def _row(row: Any) -> dict[str, Any]:
+    plain = {name: getattr(row, name) for name in ("id", "url", "title", "last_item", "last_url", "replies", "sticky")}
+    return plain | {"last_time": _iso(row.last_time)}
+
+
+def _short(name: str | None) -> str | None:
+    """The id as the page names it: ``p453`` of ``/forum/ p453``."""
+    found = _SHORT.fullmatch(name) if name else None
+    return found[1] if found else name
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat() if at is not None else None

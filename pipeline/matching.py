@@ -40,6 +40,7 @@ _ADDRESS = re.compile(
     r"|(?<![\w@.+/-])(?P<bare>[\w-]++(?:\.[\w-]++)++)(?P<rest>/[^\s<>\"]*+)"
 )
 _MAIL = re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]++(?:\.[\w-]++)++")
+_TOP_LEVEL = re.compile(r"\.(?:[a-z]{2,3}\.)?[a-z]{2,12}(?![\w.-])")
 _VOWEL = re.compile("[aeiouyäöü]")
 
 
@@ -228,7 +229,7 @@ def _persons(brand: Brand) -> Iterable[str]:
 def _spelled(identifier: str, brand: Brand, labels: Iterable[str], via: Via) -> Iterator[tuple[str, _Term]]:
     for label in labels:
         needs_context = _needs_context(brand, label, via)
-        short = sum(character.isalpha() for character in label) < SHORT or needs_context
+        short = sum(character.isalpha() for character in re.split(r"[ -]", label)[-1]) < SHORT or needs_context
         term = _Term(identifier, label, _Role.TERM, via, short, needs_context, _exact_case(label))
         for pattern in spellings(label):
             yield pattern, term
@@ -322,11 +323,16 @@ def _judge(text: _Text, term: _Term, start: int, end: int) -> _Hit | None:
     if _inside(text.paths, start, end):
         return _refuse(folded, term, start, end, "part of an address")
     if _inside(text.hosts, start, end):
-        alone = folded[start - 1 : start] in ("", "/", ".") and folded[end : end + 1] == "."
-        return (
-            _named(term, start, end, "address of") if alone else _refuse(folded, term, start, end, "part of an address")
-        )
+        if _is_own_label(folded, start, end):
+            return _named(term, start, end, "address of")
+        return _refuse(folded, term, start, end, "part of an address")
     return _judge_word(text, term, start, end)
+
+
+def _is_own_label(folded: str, start: int, end: int) -> bool:
+    """Whether a name is the domain of a host: nothing but a top-level domain (.de, .co.uk) follows."""
+    ending = _TOP_LEVEL.match(folded, end)
+    return ending is not None and folded[start - 1 : start] in ("", "/", ".")
 
 
 def _judge_account(folded: str, term: _Term, start: int, end: int) -> _Hit | None:

@@ -31,9 +31,9 @@ def fold(text: str) -> str:
 
 
 def spellings(term: str, *, joined: bool = True) -> set[str]:
-    """Folded spellings of a term: ampersands, umlauts, and (``joined``) blanks and hyphens exchanged or left out."""
+    """Folded spellings of a term: ampersands, umlauts, and (``joined``) blanks and hyphens exchanged."""
     base = re.sub(r"\s*&\s*", "&", re.sub(r"&amp;", "&", " ".join(unify(term).split())))
-    forms = {fold(base)}
+    forms = _attributes(fold(base)) if joined else {fold(base)}
     forms = {variant for form in forms for variant in _separators(form)} if joined else forms
     forms = {variant for form in forms for variant in _ampersands(form)}
     return {variant for form in forms for variant in _umlauts(form)}
@@ -43,6 +43,14 @@ def without_apostrophe(term: str) -> str | None:
     """The term as people write it who leave the apostrophe out (``DAvis``), or None where it has none."""
     unified = unify(term)
     return unified.replace("'", "") if "'" in unified else None
+
+
+def _attributes(form: str) -> set[str]:
+    """A name of several words that begins with an adjective is inflected there: Deutsche Bahn, Deutschen Bahn."""
+    first, blank, rest = form.partition(" ")
+    if not rest or len(first) < 4 or not first.endswith("e"):
+        return {form}
+    return {first + ending + blank + rest for ending in ("", "n", "r")}
 
 
 def _separators(form: str) -> set[str]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pipeline.tone.engine import CAPITALS, Score, combine
 from pipeline.tone.english import Vocabulary, load_vocabulary
 from pipeline.tone.lexicon import SHORTEST_HEAD, Lexicon, german_lexicon
+from pipeline.tone.mask import MASK
 from pipeline.tone.tokens import caps_differ
 
 FORWARD = 4
@@ -20,7 +21,7 @@ BACKWARD = 8
 """How many words before it "nicht" reaches to a verb (hilft mir leider überhaupt nicht)."""
 LONGEST_WORD = 40
 """Longer words are not taken apart."""
-UNREAL = 0.5
+UNREAL = 0.2
 """What is left of praise that is only wished for (wäre schön)."""
 
 _TOKEN = re.compile(r"[A-Za-zÄÖÜäöüßéèáàç]+(?:['’][A-Za-z]+)?|[.!?;:,…()\n]|\S")
@@ -51,15 +52,15 @@ class German:
 
     def __init__(self, lexicon: Lexicon | None = None, vocabulary: Vocabulary | None = None) -> None:
         self._known = lexicon or german_lexicon()
-        self._signs = _signs(vocabulary or load_vocabulary())
+        self._signs = _signs(vocabulary or load_vocabulary(), self._known.emoji)
 
     def score(self, text: str) -> Score:
         """The score of one text; compound is on VADER's scale."""
         words = self._tokens(text)
         lowered = [word.lower() for word in words]
         valences = [self._word(word) for word in lowered]
-        self._idioms(lowered, valences)
         self._emphasise(words, valences)
+        self._idioms(words, lowered, valences)
         self._boost(lowered, valences)
         self._negate(lowered, valences)
         self._wish(lowered, valences)
@@ -82,10 +83,10 @@ class German:
         if not word[0].isalpha():
             return self._signs.emoji.get(word, self._signs.emoticons.get(word, 0.0))
         known = self._known
-        if word in known.boosters or word in known.negators:
+        if word in known.negators:
             return 0.0
-        if word in known.valences:
-            return known.valences[word]
+        if word in known.valences or word in known.boosters:
+            return known.valences.get(word, 0.0)
         sign = self._signs.emoticons.get(word)
         return sign if sign is not None else self._compound(word)
 
@@ -102,15 +103,16 @@ class German:
                 return rest + (0.5 if rest > 0 else -0.5) if rest else value
         return 0.0
 
-    def _idioms(self, words: list[str], valences: list[float]) -> None:
-        """A known phrase gets its own valence, on its last word; its words count no more by themselves."""
+    def _idioms(self, words: list[str], lowered: list[str], valences: list[float]) -> None:
+        """A known phrase gets its own valence, on its last place; its words count no more by themselves."""
         at = 0
-        while at < len(words):
-            phrase, value = self._idiom_at(words, at)
+        while at < len(lowered):
+            phrase, value = self._idiom_at(lowered, at)
             if phrase:
-                valences[at : at + len(phrase)] = [0.0] * len(phrase)
-                valences[at + len(phrase) - 1] = value
-                words[at : at + len(phrase)] = ["·"] * len(phrase)
+                end = at + len(phrase)
+                valences[at:end] = [0.0] * (len(phrase) - 1) + [value]
+                words[end - 1] = " ".join(words[at:end])
+                lowered[at:end] = [MASK] * len(phrase)
             at += len(phrase) or 1
 
     def _idiom_at(self, words: list[str], at: int) -> tuple[tuple[str, ...], float]:
@@ -128,7 +130,10 @@ class German:
                 valences[at] += CAPITALS if valence > 0 else -CAPITALS
 
     def _boost(self, words: list[str], valences: list[float]) -> None:
-        """Boosters and dampeners act on the valences up to three words behind them."""
+        """Boosters and dampeners act on the valences up to three words behind them; then they say nothing else."""
+        for at in range(len(words) - 1):
+            if words[at] in self._known.boosters and valences[at + 1]:
+                valences[at] = 0.0
         for at, valence in enumerate(valences):
             if not valence:
                 continue
@@ -208,8 +213,9 @@ def _contrast_in(words: list[str], valences: list[float], start: int, end: int) 
             valences[at] *= 0.5
 
 
-def _signs(vocabulary: Vocabulary) -> _Signs:
+def _signs(vocabulary: Vocabulary, own: Mapping[str, float]) -> _Signs:
     emoji = {sign: value for sign, text in vocabulary.emoji.items() if (value := _emoji_valence(text, vocabulary))}
+    emoji |= own
     emoticons = {word: value for word, value in vocabulary.valences.items() if _is_emoticon(word)}
     longest_first = "|".join(re.escape(sign) for sign in sorted(emoticons, key=len, reverse=True))
     pattern = f"([{re.escape(''.join(emoji))}]|(?<![A-Za-z0-9])(?:{longest_first})(?![A-Za-z0-9]))"

@@ -1,8 +1,7 @@
 """The German lexicon: reads ``lexicon_de.txt`` and unfolds its lines to all forms of their words.
 
-A line is ``word valence [further forms …]`` under a ``[section]``; ``#`` begins a comment. Sections with valences:
-adjectives, nouns, verbs, words, idioms (several words, joined by blanks; ``valence phrase``), prefixes. Sections
-without: negators, boosters, dampeners.
+A line under a ``[section]`` is ``valence word word/further form …`` (adjectives, nouns, verbs, words, prefixes, emoji),
+``valence phrase of several words`` (idioms) or words alone (negators, boosters, dampeners); ``#`` begins a comment.
 """
 
 from __future__ import annotations
@@ -31,6 +30,7 @@ class Lexicon:
     prefixes: dict[str, float] = field(default_factory=dict)
     negators: set[str] = field(default_factory=set)
     boosters: dict[str, float] = field(default_factory=dict)
+    emoji: dict[str, float] = field(default_factory=dict)
     stems: int = 0
     """Lines with a valence: words and idioms."""
 
@@ -72,29 +72,30 @@ def _lines(content: str) -> Iterator[tuple[int, str, str]]:
 
 
 def _add(lexicon: Lexicon, section: str, line: str) -> None:
-    if section in INFLECTIONS:
-        _add_word(lexicon, section, line)
-    elif section == "idioms":
-        value, phrase = line.split(maxsplit=1)
-        _add_idiom(lexicon, tuple(phrase.lower().split()), float(value))
-    elif section == "prefixes":
-        word, value = line.split()
-        lexicon.prefixes[word] = float(value)
-    elif section == "negators":
+    if section == "negators":
         lexicon.negators |= with_digraphs(line.split())
-    elif section in ("boosters", "dampeners"):
-        sign = BOOST if section == "boosters" else -BOOST
-        lexicon.boosters |= dict.fromkeys(with_digraphs(line.split()), sign)
-    else:
-        raise ValueError("unknown section")
-
-
-def _add_word(lexicon: Lexicon, section: str, line: str) -> None:
-    word, value, *further = line.split()
+        return
+    if section in ("boosters", "dampeners"):
+        lexicon.boosters |= dict.fromkeys(with_digraphs(line.split()), BOOST if section == "boosters" else -BOOST)
+        return
+    value, *entries = line.split()
     valence = _checked(float(value))
-    forms = INFLECTIONS[section](word.lower())
+    if section == "idioms":
+        _add_idiom(lexicon, tuple(entry.lower() for entry in entries), valence)
+    elif section == "emoji":
+        lexicon.emoji |= dict.fromkeys(entries, valence)
+    elif section == "prefixes":
+        lexicon.prefixes |= dict.fromkeys(entries, valence)
+    else:
+        for entry in entries:
+            _add_word(lexicon, section, entry, valence)
+
+
+def _add_word(lexicon: Lexicon, section: str, entry: str, valence: float) -> None:
+    word, *further = entry.lower().split("/")
+    forms = INFLECTIONS[section](word)
     for extra in further:
-        forms |= adjective(extra.lower()) if section == "adjectives" else {extra.lower()}
+        forms |= adjective(extra) if section == "adjectives" else {extra}
     forms = with_digraphs(forms)
     lexicon.stems += 1
     for form in forms:
@@ -108,7 +109,7 @@ def _add_word(lexicon: Lexicon, section: str, line: str) -> None:
 def _add_idiom(lexicon: Lexicon, words: Phrase, valence: float) -> None:
     lexicon.stems += 1
     for spelled in {words, tuple(max(with_digraphs([word]), key=len) for word in words)}:
-        lexicon.idioms.setdefault(spelled[0], {})[spelled] = _checked(valence)
+        lexicon.idioms.setdefault(spelled[0], {})[spelled] = valence
 
 
 def _checked(valence: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -15,6 +16,7 @@ from crawlers.urls import is_web
 from pipeline.words import Answer
 
 Address = IPv4Address | IPv6Address
+_NUMBER = re.compile(r"\d+|0x[0-9a-f]*", re.IGNORECASE)
 _NAT64 = IPv6Network("64:ff9b::/96")
 
 
@@ -45,6 +47,8 @@ class Guard:
         address = _literal(host)
         if address is not None:
             self.check_address(host, address)
+        elif _NUMBER.fullmatch(host.rstrip(".").rpartition(".")[2]):
+            raise Refused(f"{host} is no canonical address and no public name")
 
     def check_address(self, host: str, address: Address) -> None:
         """Raise Refused where a host stands for an address that is not public, unless allowed."""

@@ -61,10 +61,16 @@ class Finished:
         reason = self.unfed or (f"{first.reason} ({first.url})" if first else self.visit.reason)
         if len(self.lost) > 1:
             reason += f" and {len(self.lost) - 1} more"
-        lists_read = self.visit.complete and not self.unfed
         answer = first.answer if first else Answer.OK if not self.unfed else Answer.ERROR
         behind = self.visit.behind and not self.unfed
-        return Outcome(complete=self.complete, behind=behind, answer=answer, reason=reason, lists_read=lists_read)
+        partly = self._partly_read
+        return Outcome(complete=self.complete, behind=behind, answer=answer, reason=reason, lists_read=partly)
+
+    @property
+    def _partly_read(self) -> bool:
+        """The lists were read and something beyond them, too: what is missing is single pages."""
+        list_lost = any(lost.url == self.row.url for lost in self.lost)
+        return self.visit.complete and not (self.unfed or list_lost) and bool(self.visit.threads or self.visit.items)
 
 
 class VisitReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -79,7 +79,7 @@ class Sink:
         try:
             await asyncio.to_thread(give, what)
         except Exception as error:
-            log.exception("findings could not be made durable", source=self._spider.job.source)
+            log.error("findings could not be made durable", source=self._spider.job.source, reason=repr(error))
             self._spider.unfed = f"findings could not be made durable: {error!r}"
 
     async def close_spider(self) -> None:

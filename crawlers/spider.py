@@ -22,6 +22,11 @@ from pipeline.words import Answer, Channel, Reading
 GONE = frozenset({401, 403, 404, 410})
 """Statuses that count as read for a thread or article: there is nothing there for us."""
 
+WALLS = frozenset({401, 403})
+"""Statuses that may mean that we alone are kept out."""
+SUSPICIOUS = 3
+"""So many walls and not one readable page beside them: the whole source is closed to us."""
+
 Yield = Request | Item | ResultList
 """What a spider may yield."""
 
@@ -55,6 +60,7 @@ class SourceSpider(scrapy.Spider):
         self.job, self.kit = job, kit
         self.visit = Visit()
         self.lost: list[Lost] = []
+        self.walls = 0
         self.unfed = ""
         """Why findings of this visit are not durable; set by the sink."""
 
@@ -108,6 +114,7 @@ class SourceSpider(scrapy.Spider):
         self._record_failure(request, answer, error)
         gone = request.meta.get("gone")
         if gone is not None and status in GONE:
+            self.walls += status in WALLS
             return gone(request.meta["asked"], status, **request.cb_kwargs)  # type: ignore[no-any-return]
         self.lose(request.meta.get("asked", request.url), answer, str(error) or type(error).__name__)
         return None
@@ -121,6 +128,12 @@ class SourceSpider(scrapy.Spider):
     def lose(self, url: str, answer: Answer, reason: str) -> None:
         """Note something that should have been read and was not: this visit is not complete."""
         self.lost.append(Lost(url, answer, reason))
+
+    def settle(self) -> None:
+        """Called when all is read: a source that shows us lists, but a wall behind every entry, is closed to us."""
+        if self.walls >= SUSPICIOUS and self.visit.items == 0:
+            self.visit.threads.clear()
+            self.lose(self.job.url, Answer.GATED, f"all {self.walls} changed entries are behind a wall")
 
     # --- reading ----------------------------------------------------------------------------------------------
 

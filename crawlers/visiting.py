@@ -188,6 +188,7 @@ class Visitor:
             spider, broken = SourceSpider(job, kit, name=row.spider), broken or "the service is stopping"
         if broken:
             spider.lose(job.url, Answer.ERROR, broken)
+        spider.settle()
         return spider
 
     def _left_alone_until(self, row: SourceRow) -> datetime | None:

@@ -24,6 +24,8 @@ FRESH = timedelta(hours=24)
 """RFC 9309: no robots.txt is used for longer than a day."""
 TRY_AGAIN = timedelta(minutes=10)
 """After which one that could not be had is asked for again."""
+FORBIDDEN = 403
+"""What robots.txt forbids counts like what the server does."""
 _LARGEST = 500 * 1024
 
 
@@ -49,7 +51,7 @@ class RobotsMiddleware:
             raise NotRead(Answer.ERROR, "robots.txt cannot be had: nothing is read until it can")
         rules = self._rules(text)
         if not rules.can_fetch(request.url, ROBOTS_NAME):
-            raise NotRead(Answer.GATED, "robots.txt forbids reading this page")
+            raise NotRead(Answer.GATED, "robots.txt forbids reading this page", FORBIDDEN)
         request.meta["crawl_delay"] = rules.crawl_delay(ROBOTS_NAME)
 
     async def _text(self, request: Request) -> str | None:
@@ -67,6 +69,8 @@ class RobotsMiddleware:
         asked = Request(robots_url(request.url), meta={"robots": True, "dont_retry": True}, dont_filter=True)
         try:
             response = await self._crawler.engine.download_async(asked)
+        except NotRead:
+            raise  # our own refusal, or the host's wish to be left alone: no word of its robots.txt
         except Exception as error:
             log.warning("robots.txt cannot be had", url=asked.url, reason=str(error) or repr(error))
             return None

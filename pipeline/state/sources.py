@@ -241,7 +241,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """The answer that kept it from being complete."""
     reason: str = ""
     lists_read: bool = True
-    """False where already the first page could not be read."""
+    """False where nothing beyond the lists, or not even these, could be read."""
 
 
 def awake(complete_from: datetime | None, watermark: datetime | None) -> SourceState:

@@ -1,0 +1,394 @@
+"""The small parts: what an answer is, which addresses are asked, how long to wait, what is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crawlers import hosts, urls
+from crawlers.classify import classify
+from crawlers.fetches import NotRead
+from crawlers.guard import Guard, GuardedResolver, Refused
+from crawlers.pacing import Pacer, parse_retry_after
+from crawlers.raw import RawPages
+from crawlers.settings import for_visit, user_agent
+from crawlers.sink import Sink, store_results
+from crawlers.spider import SourceSpider, beside
+from pipeline.clock import SystemClock
+from pipeline.configuration import Configuration
+from pipeline.item import Item, RankedResult, ResultList
+from pipeline.run import Fed
+from pipeline.state.database import State
+from pipeline.state.opening import open_state
+from pipeline.state.tables import result, result_list
+from pipeline.words import Answer, Channel, Kind, Reading
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Any:
+    opened = open_state(tmp_path)
+    yield opened
+    opened.close()
+
+
+# --- what an answer is ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "answer"),
+    [
+        (200, {}, b"<p>Hallo</p>", Answer.OK),
+        (203, {}, b"", Answer.OK),
+        (304, {}, b"", Answer.NOT_MODIFIED),
+        (401, {}, b"", Answer.GATED),
+        (403, {}, b"Forbidden", Answer.GATED),
+        (451, {}, b"", Answer.GATED),
+        (404, {}, b"", Answer.ERROR),
+        (410, {}, b"", Answer.ERROR),
+        (429, {}, b"", Answer.RATE_LIMITED),
+        (503, {"retry-after": "5"}, b"", Answer.RATE_LIMITED),
+        (503, {}, b"", Answer.ERROR),
+        (500, {}, b"", Answer.ERROR),
+        (202, {"x-amzn-waf-action": "challenge"}, b"", Answer.CHALLENGE),
+        (202, {}, b"", Answer.ERROR),
+        (403, {"cf-mitigated": "challenge"}, b"", Answer.CHALLENGE),
+        (403, {}, b"<title>Just a moment...</title><script>window._cf_chl_opt={}</script>", Answer.CHALLENGE),
+        (200, {}, b"<title>Verifying Connection</title><script>x</script>", Answer.CHALLENGE),
+        (200, {}, b"<script>window.awsWafCookieDomainList=[]</script>", Answer.CHALLENGE),
+        (429, {}, b'<form id="captcha-form" action="index">', Answer.CHALLENGE),
+        (200, {}, b"Our systems have detected unusual traffic from your network.", Answer.CHALLENGE),
+        (200, {"x-datadome": "protected"}, b"<p>Ein Beitrag</p>", Answer.OK),
+    ],
+)
+def test_answers(status: int, headers: dict[str, str], body: bytes, answer: Answer) -> None:
+    found, reason = classify(status, headers, body)
+    assert found is answer
+    assert bool(reason) is (answer not in (Answer.OK, Answer.NOT_MODIFIED))
+
+
+def test_a_long_page_that_talks_about_a_challenge_is_none() -> None:
+    text = b"<p>" + b"Gestern stand dort: unusual traffic from your network. " * 80 + b"</p>"
+    assert classify(200, {}, text)[0] is Answer.OK
+    assert classify(200, {}, text + b"<div class='cf-challenge'></div>")[0] is Answer.OK
+
+
+@pytest.mark.parametrize(
+    ("url", "wall"),
+    [
+        ("https://x.example/login", True),
+        ("https://x.example/users/connect?next=%2Fa", True),
+        ("https://x.example/forum/ucp.php?mode=login&redirect=a", True),
+        ("https://x.example/forum/login-tipps/", False),
+        ("https://x.example/forum/viewtopic.php?t=5", False),
+    ],
+)
+def test_a_redirect_to_a_login_page_is_a_wall(url: str, wall: bool) -> None:
+    assert classify(200, {}, b"<p>x</p>", url=url, redirected=True)[0] is (Answer.GATED if wall else Answer.OK)
+    assert classify(200, {}, b"<p>x</p>", url=url)[0] is Answer.OK
+
+
+@given(st.integers(100, 599), st.binary(max_size=300), st.text(max_size=40))
+def test_any_answer_has_a_class(status: int, body: bytes, url: str) -> None:
+    assert classify(status, {}, body, url=f"http://x/{url}", redirected=True)[0] in Answer
+
+
+SAVED = Path(__file__).parents[3] / "shared/data/pages"
+
+
+@pytest.mark.parametrize("name", ["google/openserp_search_captcha_new.html"])
+def test_saved_challenges(name: str) -> None:
+    if not (SAVED / name).exists():
+        pytest.skip("no saved pages here")
+    assert classify(200, {}, (SAVED / name).read_bytes())[0] is Answer.CHALLENGE
+
+
+# --- addresses ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1/",
+        "http://10.1.2.3/",
+        "http://192.168.0.1:8080/",
+        "http://169.254.169.254/",
+        "http://100.64.0.1/",
+        "http://0.0.0.0/",
+        "http://224.0.0.1/",
+        "http://[::1]/",
+        "http://[fe80::1]/",
+        "http://[fd00::1]/",
+        "http://[::ffff:10.0.0.1]/",
+        "http://[64:ff9b::7f00:1]/",
+        "http://[2002:7f00:1::]/",
+        "http://2130706433/",
+        "http://127.1/",
+        "http://0x7f000001/",
+        "ftp://example.org/",
+        "file:///etc/passwd",
+        "http://",
+        "http://a:b@example.org/",
+        "javascript:alert(1)",
+    ],
+)
+def test_refused_addresses(url: str) -> None:
+    with pytest.raises(Refused):
+        Guard().check_url(url)
+
+
+@pytest.mark.parametrize("url", ["http://93.184.216.34/", "https://example.org/", "http://[2606:2800:220:1::1]/"])
+def test_public_addresses(url: str) -> None:
+    Guard().check_url(url)
+
+
+def test_what_the_configuration_allows() -> None:
+    guard = Guard(("10.0.0.0/8", "127.0.0.1", "intern.example"))
+    guard.check_url("http://10.9.9.9/")
+    guard.check_url("http://127.0.0.1:5/")
+    guard.check_address("intern.example", hosts_address("192.168.1.1"))
+    for url in ("http://127.0.0.2/", "http://192.168.1.1/"):
+        with pytest.raises(Refused):
+            guard.check_url(url)
+    with pytest.raises(Refused):
+        guard.check_address("other.example", hosts_address("192.168.1.1"))
+
+
+def hosts_address(text: str) -> Any:
+    from ipaddress import ip_address
+
+    return ip_address(text)
+
+
+def test_a_name_with_one_private_address_is_refused() -> None:
+    class Resolver:
+        async def resolve(self, host: str, port: int = 0, family: Any = 0) -> list[dict[str, Any]]:
+            return [{"host": "93.184.216.34"}, {"host": "10.0.0.1"}]
+
+        async def close(self) -> None:
+            pass
+
+    with pytest.raises(Refused, match=r"rebind\.example is 10\.0\.0\.1"):
+        asyncio.run(GuardedResolver(Guard(), Resolver()).resolve("rebind.example"))  # type: ignore[arg-type]
+
+
+def test_hosts_and_robots_addresses() -> None:
+    assert urls.host_key("HTTPS://Www.Example.org/a?b") == "www.example.org:443"
+    assert urls.host_key("http://example.org.:8080/") == "example.org:8080"
+    assert urls.robots_url("http://Example.org:8080/a/b?c") == "http://Example.org:8080/robots.txt"
+    with pytest.raises(ValueError, match="no host"):
+        urls.host_key("/relative")
+
+
+# --- waiting --------------------------------------------------------------------------------------------------
+
+
+def test_turns() -> None:
+    soon, past = NOW + timedelta(seconds=5), NOW - timedelta(seconds=5)
+    free = {"next_at": None, "leased_until": None, "backoff_until": None}
+    assert hosts.turn(NOW, **free).granted
+    assert hosts.turn(NOW, **free | {"next_at": past, "leased_until": past, "backoff_until": past}).granted
+    assert hosts.turn(NOW, **free | {"next_at": soon}).wait == timedelta(seconds=5)
+    assert not hosts.turn(NOW, **free | {"leased_until": soon}).granted
+    assert hosts.turn(NOW, **free | {"backoff_until": soon}).asked_by_host
+
+
+@given(st.integers(0, 10**6), st.none() | st.integers(0, 10**9))
+def test_back_off_grows_within_bounds(previous: int, asked: int | None) -> None:
+    wanted = None if asked is None else timedelta(seconds=asked)
+    span = hosts.longer(timedelta(seconds=previous), wanted)
+    assert hosts.FIRST_BACKOFF <= span <= hosts.LONGEST_RETRY_AFTER
+    assert span >= min(wanted or span, hosts.LONGEST_RETRY_AFTER)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("120", 120),
+        (" 5 ", 5),
+        ("Fri, 20 Nov 2026 12:01:00 GMT", 60),
+        ("Fri, 20 Nov 2020 12:01:00 GMT", 0),
+        ("soon", None),
+        ("", None),
+        (None, None),
+        ("-5", None),
+        ("Fri, 20 Nov 2026 12:01:00", None),
+    ],
+)
+def test_retry_after(value: str | None, seconds: int | None) -> None:
+    assert parse_retry_after(value, NOW) == (None if seconds is None else timedelta(seconds=seconds))
+
+
+@given(st.text(max_size=60))
+def test_retry_after_never_fails(value: str) -> None:
+    assert (parse_retry_after(value, NOW) or timedelta(0)) >= timedelta(0)
+
+
+def pacer(state: State, worker: str, delay: float = 0.05) -> Pacer:
+    return Pacer(state, SystemClock(), delay=delay, timeout=30, worker=worker, chance=random.Random(1))
+
+
+def test_two_workers_take_turns_at_a_host(state: State) -> None:
+    """Every stay is alone, and begins at least the delay after the one before."""
+    stays: list[tuple[datetime, datetime]] = []
+
+    async def work(one: Pacer) -> None:
+        for _ in range(4):
+            lease = await one.enter("x:80")
+            begun = datetime.now(UTC)
+            await asyncio.sleep(0.01)
+            stays.append((begun, datetime.now(UTC)))
+            await one.leave("x:80", lease, 0.0, well=True)
+
+    async def both() -> None:
+        await asyncio.gather(*(work(pacer(state, name)) for name in ("one", "two")))
+
+    asyncio.run(both())
+    stays.sort()
+    for (begun, end), (next_begun, _) in pairwise(stays):
+        assert next_begun >= end and (next_begun - begun).total_seconds() >= 0.03
+
+
+def test_a_host_that_asked_for_long_is_not_waited_for(state: State) -> None:
+    one = pacer(state, "one")
+
+    async def ask() -> None:
+        await one.back_off("x:80", "600")
+        with pytest.raises(NotRead, match="left alone") as refused:
+            await pacer(state, "two").enter("x:80")
+        assert refused.value.answer is Answer.RATE_LIMITED
+        lease = await one.enter("y:80")
+        waiting = asyncio.create_task(one.enter("y:80"))
+        await asyncio.sleep(0.01)
+        one.close()
+        with pytest.raises(NotRead, match="closing"):
+            await waiting
+        await one.leave("y:80", lease, 0.0, well=True)
+
+    asyncio.run(ask())
+
+
+# --- what is kept ---------------------------------------------------------------------------------------------
+
+
+def test_raw_pages_are_kept_once_and_whole(tmp_path: Path, state: State) -> None:
+    raw = RawPages(tmp_path)
+    sha256 = raw.keep("Grüße".encode())
+    assert raw.keep("Grüße".encode()) == sha256 and len(sha256) == 64
+    assert raw.load(sha256) == "Grüße".encode() and raw.load("0" * 64) is None
+    assert raw.path(sha256) == tmp_path / "raw" / sha256[:2] / f"{sha256}.gz"
+    assert raw.purge_strays(state, raw.path(sha256).stat().st_mtime - 1) == 0
+    assert raw.purge_strays(state, raw.path(sha256).stat().st_mtime + 1) == 1
+
+
+def test_result_lists_are_written_with_their_ranks(state: State) -> None:
+    rows = (
+        RankedResult(position=1, url="http://a.example/", title="A", engines=("x", "y"), uid="u1"),
+        RankedResult(position=2, url="http://b.example/", title="B", snippet="…"),
+        RankedResult(position=2, url="http://c.example/", title="C"),
+    )
+    ranks = ResultList(source="s", query="q", at=NOW, results=rows, unresponsive=(("z", "timeout"),))
+    store_results(state, ranks)
+    store_results(state, ResultList(source="s", query="q", at=NOW, results=()))
+    with state.read() as connection:
+        lists = connection.execute(result_list.select()).all()
+        found = connection.execute(result.select().order_by(result.c.position)).all()
+    assert [(row.query, row.unresponsive) for row in lists] == [("q", [["z", "timeout"]]), ("q", [])]
+    assert [(row.list, row.position, row.title, row.engines) for row in found] == [
+        (lists[0].id, 1, "A", ["x", "y"]),
+        (lists[0].id, 2, "C", []),
+    ]
+
+
+class Slow:
+    """A feed that takes its time and counts how many items it holds at once."""
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def feed(self, items: Any) -> Fed:
+        import time
+
+        time.sleep(0.02)
+        self.batches.append(len(items))
+        return Fed(stored=len(items))
+
+    def results(self, ranks: ResultList) -> None:
+        raise OSError("disk full")
+
+
+def item(number: int) -> Item:
+    return Item(
+        source="s",
+        platform="p",
+        channel=Channel.FORUM,
+        kind=Kind.POST,
+        reading=Reading.FULL,
+        origin="x",
+        native_id=str(number),
+        fetched=NOW,
+    )
+
+
+class Stub:
+    unfed = ""
+
+    class job:  # noqa: N801
+        source = "s"
+
+
+def test_the_sink_batches_waits_and_flushes_at_the_end() -> None:
+    feed, spider = Slow(), Stub()
+    sink = Sink(feed, spider, batch=10, seconds=0.01)  # type: ignore[arg-type]
+
+    async def fill() -> None:
+        await asyncio.gather(*(sink.process_item(item(n)) for n in range(25)))
+        assert sum(feed.batches) >= 20
+        await sink.close_spider()
+        assert sum(feed.batches) == 25 and max(feed.batches) == 10
+        await sink.process_item(item(26))
+        await asyncio.sleep(0.2)
+        assert sum(feed.batches) == 26
+        await sink.process_item(ResultList(source="s", query="q", at=NOW, results=()))
+        with pytest.raises(TypeError, match="dict"):
+            await sink.process_item({})
+
+    asyncio.run(fill())
+    assert "disk full" in spider.unfed
+
+
+# --- settings -------------------------------------------------------------------------------------------------
+
+
+def test_user_agent_names_contact_and_organisation() -> None:
+    assert user_agent(Configuration(contact="a@b.example")).endswith(" (+mailto:a@b.example)")
+    agent = user_agent(Configuration(contact="https://b.example/bot", organisation="Müller\nGmbH"))
+    assert agent.endswith(" (M?llerGmbH; +https://b.example/bot)") and agent.startswith("Sturmwarte/")
+
+
+def test_settings_of_a_visit() -> None:
+    settings = for_visit(Configuration.model_validate({"crawl": {"max_bytes": 20_000, "timeout": "7s"}}))
+    assert settings.getint("DOWNLOAD_MAXSIZE") == 20_000 and settings.getfloat("DOWNLOAD_TIMEOUT") == 7
+    assert settings.getint("CONCURRENT_ITEMS") >= 1000 and settings.getint("CONCURRENT_REQUESTS_PER_DOMAIN") == 1
+    assert not settings.getbool("HTTPCACHE_ENABLED") and not settings.getbool("TELNETCONSOLE_ENABLED")
+    assert not settings.getbool("REMOTE_CONTROL_ENABLED") and not settings.getbool("HTTPPROXY_ENABLED")
+
+
+def test_a_spider_without_a_job_says_what_to_run() -> None:
+    with pytest.raises(TypeError, match="sturmwarte crawl"):
+        SourceSpider(name="x")
+
+
+def test_things_beside_each_other() -> None:
+    assert beside("/forum/ p453", "t99") == "/forum/ t99"
+    assert beside("/forum/ p453", "/other/ t99") == "/other/ t99"
+    assert beside("guid:5", "t99") == "t99" and beside("/ p1", None) is None and beside("/ p1", "") is None

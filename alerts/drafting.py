@@ -148,6 +148,8 @@ def _what_next(occasion: Occasion, words: Wording) -> Iterator[str]:
         return
     if at := words.time_in(extra.get("next_update")):
         yield words.say("mail.next.update", at=words.moment(at))
+    elif occasion.incident is None:
+        yield words.say("mail.next.hit")
     else:
         yield words.say("mail.next.change" if level < 6 else "mail.next.highest")
     if folded := int(extra.get("folded", 0)):

@@ -204,8 +204,8 @@ def _move(conn: sa.Connection, old: OutboxState, new: OutboxState, now: datetime
 
 def counts(conn: sa.Connection) -> dict[str, int]:
     """How many messages are in each state, all states named."""
-    rows = conn.execute(sa.select(outbox.c.state, sa.func.count()).group_by(outbox.c.state)).tuples()
-    return {str(state): 0 for state in OutboxState} | dict(rows)
+    rows = conn.execute(sa.select(outbox.c.state, sa.func.count()).group_by(outbox.c.state)).all()
+    return {str(state): 0 for state in OutboxState} | {str(row[0]): int(row[1]) for row in rows}
 
 
 def _update(conn: sa.Connection, letter: Letter, *where: sa.ColumnElement[bool], **values: Any) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Event
 from zoneinfo import ZoneInfo
 
-from pipeline.clock import Clock, ManualClock, ScaledClock
+from pipeline.clock import Clock, ScaledClock
 from sturmwarte.demo import configuration
 from sturmwarte.demo.catcher import Catcher
 from sturmwarte.demo.ports import free_port
@@ -23,16 +23,21 @@ from sturmwarte.demo.web import Sites, Web
 ZONE = ZoneInfo("Europe/Berlin")
 FACTOR = 120.0
 """Two minutes pass in a second."""
+LOOKING_BACK = 20.0
+"""How fast time runs while the two quiet weeks are read: the politeness of the spiders costs demonstration time."""
+STORM = timedelta(hours=2)
+"""From the beginning to the storm; reading the past must be over by then."""
 QUIET = timedelta(minutes=30)
 """Between the start of the service and the storm."""
 
 
 @dataclass
 class Stage:
-    """The world of a demonstration: its web, its mailbox, its configuration. ``clock`` is replaced as time is let go."""
+    """The world of a demonstration: its web, its mailbox, its configuration."""
 
     folder: Path
     clock: Clock
+    """Replaced when time is let go."""
     start: datetime
     toml: Path
     web: Web
@@ -43,25 +48,25 @@ class Stage:
         return self.clock.now()
 
     def let_go(self, factor: float = FACTOR) -> ScaledClock:
-        """From now on time runs ``factor`` times as fast, for the web as for the service."""
-        running = ScaledClock(self.clock.now(), time.time(), factor)
+        """Half an hour before the storm; from now on time runs ``factor`` times as fast, for web and service."""
+        running = ScaledClock(self.start + STORM - QUIET, time.time(), factor)
         self.clock = running
         return running
 
 
 def morning(today: datetime) -> datetime:
-    """09:00 local time on the latest working day before ``today``: when a storm of complaints would begin."""
+    """07:00 local time on the latest working day before ``today``: when a storm of complaints would begin."""
     day = today.astimezone(ZONE) - timedelta(days=1)
     while day.weekday() >= 5:
         day -= timedelta(days=1)
-    return day.replace(hour=9, minute=0, second=0, microsecond=0).astimezone(UTC)
+    return day.replace(hour=7, minute=0, second=0, microsecond=0).astimezone(UTC)
 
 
 @contextmanager
 def stage(folder: Path, *, start: datetime, storm: bool = True, port: int | None = None) -> Iterator[Stage]:
-    """Web and mail catcher of a demonstration in ``folder``; time stands still at ``start``."""
-    clock = ManualClock(start)
-    world = write(start, storm_at=start + QUIET if storm else None, until=start + timedelta(days=5))
+    """Web and mail catcher of a demonstration in ``folder``, where it is ``start`` now."""
+    clock = ScaledClock(start, time.time(), LOOKING_BACK)
+    world = write(start, storm_at=start + STORM if storm else None, until=start + timedelta(days=5))
     current: list[Stage] = []
     web = Web(Sites(world, lambda: current[0].now() if current else start, ZONE))
     catcher = Catcher(folder / "mailbox")
@@ -86,7 +91,6 @@ def stage(folder: Path, *, start: datetime, storm: bool = True, port: int | None
 def look_back(scene: Stage) -> None:
     """Let the real spiders read the two quiet weeks, by the normal path, before time is let go."""
     from crawlers.service import crawl_once
-
     from pipeline.toml import load
     from sturmwarte.registry import build_registry
     from sturmwarte.service import prepare

@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from crawlers.service import crawl_once
+from clocks import RunningClock
 from loopback import loopback
+from lxml import html
 
-from pipeline.clock import ManualClock
+from crawlers.service import crawl_once
 from pipeline.configuration import Configuration
 from pipeline.examples import EXAMPLE_BRANDS
 from pipeline.query.tree import EVERYTHING
@@ -29,6 +30,7 @@ def configuration(sources: dict[str, dict[str, object]]) -> Configuration:
             "brands": EXAMPLE_BRANDS,
             "sources": sources,
             "crawl": {"delay": 0, "allow_private": ["127.0.0.1"]},
+            "retention": {"mentions": "9999d"},
         }
     )
 
@@ -59,18 +61,33 @@ class Board:
 
     def append_and_edit(self) -> None:
         """One post more on page 3 and one changed there; the list shows the new one."""
-        posts = re.split(r'(?=<div id="p\d+" class="post)', self.topic[2])
-        last = posts[-1]
-        old = re.match(r'<div id="p(\d+)"', last)[1]
-        head, tail = last.split('<hr class="divider" />', 1) if '<hr class="divider" />' in last else (last, "")
-        new = head.replace(f"p{old}", "p999").replace("=" + old, "=999").replace("17:22:00", "18:22:00")
-        content = re.compile(r'(<div class="content">).*?(</div>\s*(?:<div class="notice|<div id="sig|</div>))', re.S)
-        new = content.sub(r"\1Ein ganz neuer Beitrag: die Telekom hat endlich angerufen.\2", new, count=1)
-        edited = posts[-2].replace("ständig ab", "ständig und immer ab")
-        assert edited != posts[-2]
-        self.topic[2] = "".join([*posts[:-2], edited, head, new, tail])
-        self.list = self.list.replace(f"p={old}", "p=999").replace(f"#p{old}", "#p999").replace("17:22:00", "18:22:00")
+        page = html.fromstring(self.topic[2])
+        *_, edited, last = page.cssselect("div.post[id^=p]")
+        old = last.get("id")
+        appended = html.fromstring(html.tostring(last, encoding="unicode").replace(old, "p999"))
+        for link in appended.iter("a"):
+            link.set("href", re.sub(rf"p={old[1:]}\b", "p=999", link.get("href", "")))
+        for shown in appended.iter("time"):
+            shown.set("datetime", "2026-11-05T18:22:00+00:00")
+        self._say(appended, NEW_TEXT)
+        self._say(edited, EDITED_TEXT)
+        last.addnext(appended)
+        self.topic[2] = html.tostring(page, encoding="unicode")
+        self.list = (
+            self.list.replace(f"p={old[1:]}", "p=999").replace(f"#{old}", "#p999").replace("17:22:00", "18:22:00")
+        )
         self.list = self.list.replace('<dd class="posts">26', '<dd class="posts">27')
+
+    @staticmethod
+    def _say(post: html.HtmlElement, text: str) -> None:
+        [content] = post.cssselect("div.content")
+        content.clear()
+        content.set("class", "content")
+        content.text = text
+
+
+NEW_TEXT = "Ein ganz neuer Beitrag: die Telekom hat endlich angerufen."
+EDITED_TEXT = "Nachtrag: Die App der DB Navigator stürzt jetzt nur noch selten ab."
 
 
 BY_HAND = {
@@ -84,7 +101,7 @@ BY_HAND = {
 
 def test_the_telekom_topic_and_then_one_new_post_and_one_edit(tmp_path):
     truth = json.loads((PAGES / "live" / "content.json").read_text("utf-8"))["topics"][0]["posts"]
-    board, clock = Board(), ManualClock(NOW)
+    board, clock = Board(), RunningClock(NOW)
     board.only_the_telekom_topic()
     with loopback(board) as web:
         told = configuration({"forum": {"spider": "phpbb", "url": f"{web.url}/viewforum.php?f=2"}})
@@ -115,15 +132,15 @@ def test_the_telekom_topic_and_then_one_new_post_and_one_edit(tmp_path):
             known = {m.uid: m for m in mentions}
             new = [m for uid, m in after.items() if uid not in known]
             changed = [uid for uid in known if after[uid].revision > known[uid].revision]
-            assert [m.crawled.text for m in new] == ["Ein ganz neuer Beitrag: die Telekom hat endlich angerufen."]
+            assert [m.crawled.text for m in new] == [NEW_TEXT]
             assert len(changed) == 1
-            assert "ständig und immer ab" in after[changed[0]].crawled.text
+            assert after[changed[0]].crawled.text == EDITED_TEXT
             old = store.get(changed, as_of=before)[changed[0]]
             assert old.crawled.text == known[changed[0]].crawled.text
 
 
 def test_a_run_without_changes_stores_nothing_and_asks_for_the_list_alone(tmp_path):
-    board, clock = Board(), ManualClock(NOW)
+    board, clock = Board(), RunningClock(NOW)
     board.only_the_telekom_topic()
     with loopback(board) as web:
         told = configuration({"forum": {"spider": "phpbb", "url": f"{web.url}/viewforum.php?f=2"}})
@@ -149,7 +166,7 @@ FEEDS = {
 @pytest.mark.parametrize(("name", "expected"), [("wordpress", 26), ("phpbb", 15), ("woltlab", 1)])
 def test_feeds_of_real_programs(tmp_path, name, expected):
     file, kind = FEEDS[name]
-    clock = ManualClock(NOW)
+    clock = RunningClock(NOW)
     with loopback(lambda path, query: (200, kind, (PAGES / file).read_bytes())) as web:
         about = {"about": "telekom"}  # everything becomes a mention, so that nothing read is missed
         told = configuration({"feed": {"spider": "feed", "url": f"{web.url}/feed", "full_text": False, **about}})
@@ -162,7 +179,7 @@ def test_feeds_of_real_programs(tmp_path, name, expected):
 def test_result_lists_of_real_searches(tmp_path, name, expected):
     file, kind = FEEDS[name]
     count = len(json.loads((PAGES / file).read_text("utf-8"))["results"])
-    clock = ManualClock(NOW)
+    clock = RunningClock(NOW)
     with loopback(lambda path, query: (200, kind, (PAGES / file).read_bytes())) as web:
         source = {"spider": "searxng", "url": f"{web.url}/search", "queries": ["telekom"], "about": "telekom"}
         crawl_once(configuration({"search": source}), tmp_path, clock)
@@ -175,7 +192,7 @@ def test_articles_of_german_newspapers(tmp_path):
     truths = {path.name.removesuffix(".truth.json"): json.loads(path.read_text("utf-8"))
               for path in (PAGES / "news_de").glob("*.truth.json")}  # fmt: skip
     assert truths
-    clock = ManualClock(NOW + timedelta(days=1))
+    clock = RunningClock(NOW + timedelta(days=1))
 
     def site(path: str, query: dict[str, str]) -> tuple[int, str, bytes]:
         if path == "/feed":

@@ -95,7 +95,8 @@ def crawl_forever(
     spiders: Spiders | None = None,
 ) -> None:
     """Visit due sources until ``stop`` is set. A changed configuration is taken over between visits; one that
-    cannot be read leaves the last good one in force. Raises only where the state database cannot be opened.
+    cannot be read leaves the last good one in force. Raises where the first one cannot be read or the data folder not
+    be opened.
     """
     logging.getLogger("scrapy").setLevel(logging.WARNING)
     asyncio.run(_forever(load_configuration, folder, clock, stop, pipeline_factory or build, spiders or _registered()))

@@ -97,7 +97,7 @@ def _balanced(rows: Sequence[Labelled]) -> np.ndarray:
     """Weights under which each tone has the same part in the set."""
     counts = Counter(label for label, _ in rows)
     weights = np.array([counts[label] ** -1.0 for label, _ in rows])
-    return weights / weights.sum()
+    return np.asarray(weights / weights.sum())
 
 
 def report(name: str, rows: Sequence[Labelled], values: Sequence[float], curve: Logistic) -> None:
@@ -126,7 +126,7 @@ def main(folder: Path) -> None:
     for lang, scorer, sets in (("de", German(), german), ("en", English(), english)):
         learned = [(rows, compounds(scorer, rows)) for rows in (half(rows, 0) for rows in sets.values())]
         curve = fit(learned)
-        print(f"{lang}: fitted {curve}\n    shipped {CURVES[lang]}")  # type: ignore[index]
+        print(f"{lang}: fitted {curve}\n    shipped {CURVES[lang]}")
         for name, rows in sets.items():
             held = half(rows, 1)
             report(name, held, compounds(scorer, held), curve)

@@ -7,7 +7,7 @@ import re
 _REPLY = re.compile(r"^\s*(?:(?:re|aw|antw|antwort|fwd?|wg)\s*(?:\[\d+\]|\(\d+\)|\^\d+)?\s*:\s*)+", re.IGNORECASE)
 _COMMENT = re.compile(
     r"^\s*(?:(?:neuer\s+)?(?:kommentar|antwort)\s+(?:zu|auf|zum thema)"
-    r"|(?:comment|reply)\s+(?:on|to)|(?:von|by)\s+[^:]{1,60}?\s+(?:zu|on))\s*:?\s*",
+    r"|(?:comment|reply)\s+(?:on|to)|(?:von|by):?\s+[^:]{1,60}?\s+(?:zu|on))\s*:?\s*",
     re.IGNORECASE,
 )
 _AUTHOR = re.compile(r"\s+(?:von|by)\s+\S[^:]{0,60}$", re.IGNORECASE)

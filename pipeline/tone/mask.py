@@ -11,7 +11,7 @@ MASK = "·"
 _ADDRESS = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 _MAIL = re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]++(?:\.[\w-]++)++")
 _HANDLE = re.compile(r"(?<![\w@])@[\w.]*\w")
-_NUMBER = re.compile(r"(?<![\w:;=<])\d[\d.,:/]*(?:€|%)?(?!\w)")
+_NUMBER = re.compile(r"(?<![\w:;=<-])\d[\d.,:/]*(?:€|%)?(?!\w)")
 
 
 def mask(text: str, spans: Iterable[tuple[int, int]] = ()) -> str:

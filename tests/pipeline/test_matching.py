@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -340,7 +342,7 @@ def test_matches_lie_in_the_text_and_do_not_overlap(text: str) -> None:
         assert text[match.start : match.end] == match.term
     for brand in EXAMPLE_BRANDS:
         own = [match for match in matches if match.brand == brand]
-        assert all(one.end <= two.start for one, two in zip(own, own[1:], strict=False))
+        assert all(one.end <= two.start for one, two in pairwise(own))
 
 
 @given(st.text(max_size=80), st.sampled_from(["Telekom", "1&1", "DB"]), st.text(max_size=80))

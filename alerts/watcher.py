@@ -227,7 +227,7 @@ class Watcher:
             return look
         start, end = look.window
         window = Window(brand=look.brand, start=start, end=end, tone=ToneLabel.NEGATIVE)
-        members = list(self._store.in_window(window, limit=PERSON_LIMIT))
+        members = list(self._store.in_window(window, limit=PERSON_LIMIT)) if _surged(look) else []
         tripped = [uid for alert in look.tripwires for uid in alert.uids]
         known = {mention.uid for mention in members}
         members += [mention for uid, mention in sorted(self._store.get(tripped).items()) if uid not in known]
@@ -456,6 +456,12 @@ def _entry(look: Look) -> str:
     return str(incident.facts.get("entry", "")) if incident else ""
 
 
+def _surged(look: Look) -> bool:
+    """Whether all criticism of the window belongs to the incident; a tripwire alone takes its own mentions only."""
+    incident = look.books.incident
+    return look.surge is not None or (incident is not None and bool(incident.facts.get("surged")))
+
+
 def _no_incident() -> dict[str, Any]:
     empty = ("below_since", "acknowledged", "acknowledged_by", "resolved", "resolved_by", "first_message_id")
     return dict.fromkeys(empty) | {"false_alarm": False, "topic": ""}
@@ -475,6 +481,7 @@ def _incident_row(look: Look, members: Sequence[Mention]) -> dict[str, Any]:
     first = look.surge[1].window_start if look.surge else min((m.fed_bin for m in members), default=start)
     state = incident.state if incident else IncidentState.OPEN
     facts = {**(incident.facts if incident else {}), "entry": _leading(look), "query": _query(look)}
+    facts["surged"] = _surged(look)
     return {
         "brand": look.brand,
         "state": IncidentState.RESOLVED if decision.resolve else state,

@@ -84,7 +84,7 @@ class Gate:
 
     def is_form_token(self, cookie: str, token: str) -> bool:
         """Whether cookie and token belong together."""
-        return bool(cookie) and hmac.compare_digest(self.form_token(cookie), token)
+        return bool(cookie) and hmac.compare_digest(self.form_token(cookie).encode(), token.encode("utf-8", "replace"))
 
     def _hash(self, secret: str) -> str:
         if secret.startswith("$argon2"):
@@ -98,7 +98,7 @@ class Gate:
         return URLSafeTimedSerializer(self._key, salt=fingerprint)
 
     def _digest(self, text: str) -> bytes:
-        return hmac.new(self._key, text.encode(), hashlib.sha256).digest()
+        return hmac.new(self._key, text.encode("utf-8", "replace"), hashlib.sha256).digest()
 
 
 class Patience:

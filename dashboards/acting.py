@@ -43,7 +43,7 @@ def _silence(state: State, number: int, by: str, text: str, now: datetime) -> ob
     return add(state, brand=None, rule=None, incident=number, by=by, reason=reason, ends=now + SILENCE, now=now)
 
 
-def _note(state: State, number: int, by: str, text: str, now: datetime) -> object:
+def _note(state: State, number: int, by: str, text: str, now: datetime) -> None:
     if not text:
         raise HTTPException(422, "text")
-    return note(state, number, by, text, now)
+    note(state, number, by, text, now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -51,7 +51,7 @@ def create(configuration_loader: Callable[[], Configuration], folder: Path, cloc
     return app
 
 
-def closing(house: House) -> Callable[[FastAPI], object]:
+def closing(house: House) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     """The life of the application: at its end both databases are released."""
 
     @asynccontextmanager

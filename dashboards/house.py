@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,10 +10,12 @@ from threading import Lock
 
 from pipeline.clock import Clock
 from pipeline.configuration import Configuration
+from pipeline.mention import Mention
 from pipeline.state.database import State, sqlite_url
 from pipeline.store.opening import open_store
 from pipeline.store.protocol import Store
 
+UID = re.compile(r"[0-9a-f]{32}")
 MENTIONS, STATE = "mentions.db", "state.db"
 
 
@@ -49,6 +52,10 @@ class House:
             if self._state is None or self._state[0] != identity:
                 self._state = (identity, State(sqlite_url(self.folder)))
             return self._state[1]
+
+    def mention(self, uid: str) -> Mention | None:
+        """The mention of that uid as it stands, if there is one. Raises NotReady."""
+        return self.store().get([uid]).get(uid) if UID.fullmatch(uid) else None
 
     @contextmanager
     def writing_store(self) -> Iterator[Store]:

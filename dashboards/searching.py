@@ -15,7 +15,7 @@ from pipeline.duration import parse_duration
 from pipeline.query.parse import Known, parse
 from pipeline.query.tree import Query
 
-FILTERS = ("brand", "tone", "channel", "source", "lang", "kind")
+FILTERS = ("brand", "tone", "channel", "source", "kind")
 SPANS = ("24h", "7d", "30d", "365d", "all")
 DEFAULT_SPAN = "7d"
 _EITHER = re.compile(r"\bOR\b|\|\|")

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from pipeline.mention import Mention, Opinion, Tone
+from pipeline.mention import Mention, Opinion, Tone, effective_opinions, effective_tone
 from pipeline.words import ToneLabel
 
 
 def mention_row(mention: Mention, incidents: Sequence[str] = ()) -> dict[str, Any]:
     """The mention as a JSON object; ``incidents`` are names such as ``R-0127``. Keys are fixed; more may join."""
-    crawled, first = mention.crawled, mention.analysis.opinions[0] if mention.analysis.opinions else None
+    crawled, opinions = mention.crawled, effective_opinions(mention)
+    first = opinions[0] if opinions else None
     return {
         "uid": mention.uid,
         "revision": mention.revision,
@@ -33,7 +34,7 @@ def mention_row(mention: Mention, incidents: Sequence[str] = ()) -> dict[str, An
         "seen": _time(mention.seen),
         "lang": mention.analysis.lang,
         "tone": _tone(mention),
-        "opinions": [_opinion(opinion) for opinion in mention.analysis.opinions],
+        "opinions": [_opinion(opinion) for opinion in opinions],
         "story": mention.story,
         "is_copy": mention.is_copy,
         "rating": crawled.rating,
@@ -48,12 +49,8 @@ def mention_row(mention: Mention, incidents: Sequence[str] = ()) -> dict[str, An
 
 def shown_tone(mention: Mention) -> ToneLabel | None:
     """The tone people are shown for the whole text: a person's word before the scorer's; None: not scored."""
-    general = [correction for correction in mention.corrections if correction.brand is None]
-    if general:
-        return max(general, key=lambda correction: correction.at).tone
-    if mention.corrections and mention.analysis.opinions:
-        return mention.analysis.opinions[0].tone
-    return mention.analysis.tone.label if mention.analysis.tone else None
+    opinions = effective_opinions(mention)
+    return opinions[0].tone if mention.corrections and len(opinions) == 1 else effective_tone(mention)
 
 
 def _time(at: datetime | None) -> str | None:

@@ -25,6 +25,8 @@ class ToneBody(Body):
 @router.post("/{uid}/tone", dependencies=[Depends(only_json)])
 def set_tone(house: HouseHere, uid: str, body: ToneBody) -> Response:
     """Record the correction and answer with the mention as it stands then."""
+    if house.mention(uid) is None:
+        raise Problem(404, f"no mention {uid}", "uid")
     try:
         with house.writing_store() as store:
             correct(house.state(), store, uid, body.brand, body.tone, body.by, house.clock)

@@ -62,7 +62,7 @@ def asked(request: Request, house: House) -> tuple[Search, Tree]:
 @router.get("/{uid}")
 def one(house: HouseHere, uid: str) -> Response:
     """One mention as it stands."""
-    mention = house.store().get([uid]).get(uid)
+    mention = house.mention(uid)
     if mention is None:
         raise Problem(404, f"no mention {uid}", "uid")
     return json_answer(mention_row(mention, incidents_of(house, [uid]).get(uid, [])))
@@ -71,11 +71,10 @@ def one(house: HouseHere, uid: str) -> Response:
 @router.get("/{uid}/history")
 def history(house: HouseHere, uid: str) -> Response:
     """All revisions, oldest first, each with when it was the known one."""
-    revisions = house.store().history(uid)
-    if not revisions:
+    if house.mention(uid) is None:
         raise Problem(404, f"no mention {uid}", "uid")
     rows = [
         {"known_from": one.known_from, "known_to": one.known_to, "mention": mention_row(one.mention)}
-        for one in revisions
+        for one in house.store().history(uid)
     ]
     return json_answer({"uid": uid, "revisions": rows})

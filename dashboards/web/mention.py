@@ -29,10 +29,9 @@ def local_path(fields: FormHere) -> str:
 def show(reader: ReaderHere, uid: str) -> HTMLResponse:
     """One mention and its history."""
     try:
-        store = reader.house.store()
+        store, mention = reader.house.store(), reader.house.mention(uid)
     except NotReady:
         return page(reader, "waiting.html")
-    mention = store.get([uid]).get(uid)
     if mention is None:
         raise HTTPException(404)
     history = store.history(uid)
@@ -78,6 +77,8 @@ def set_tone(reader: ReaderHere, fields: FormHere, uid: str, path: Annotated[str
         raise HTTPException(422, "tone") from None
     brand = field(fields, "brand") or None
     try:
+        if reader.house.mention(uid) is None:
+            raise UnknownMention(uid)
         with reader.house.writing_store() as store:
             correct(reader.house.state(), store, uid, brand, tone, reader.name, reader.house.clock)
     except (UnknownMention, NotReady):

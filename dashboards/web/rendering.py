@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,7 +12,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from dashboards.access import FORM_COOKIE
 from dashboards.reader import LANGUAGE_COOKIE, LANGUAGES, Reader
+from dashboards.web.moments import is_today, local_time
 from dashboards.web.strip import strip_of
+from pipeline.mention import effective_opinions
+from pipeline.rows import shown_tone
 
 environment = Environment(
     loader=PackageLoader("dashboards.web"),
@@ -61,7 +64,10 @@ def common(reader: Reader) -> dict[str, Any]:
         "now": reader.now,
         "here": reader.request.url.path,
         "link": link,
+        "opinions_of": effective_opinions,
+        "tone_of": shown_tone,
         "local": local_time(reader),
+        "is_today": lambda at: is_today(reader, at),
         "decimal": lambda value, digits: speech.number(value, digits),
         "arrows": ARROWS,
         "strip": strip_of(reader),
@@ -78,28 +84,6 @@ def link(path: str, **parameters: object) -> str:
 
 def _parameter(value: object) -> str:
     return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else str(value)
-
-
-def local_time(reader: Reader) -> Callable[[datetime | None], str]:
-    """A function that writes a time as near as it is: ``09:20`` today, else with the day; a dash for none."""
-
-    def written(at: datetime | None) -> str:
-        if at is None:
-            return "–"
-        zone = reader.speech.zone
-        if at.astimezone(zone).date() == reader.now.astimezone(zone).date():
-            return reader.speech.say("pages.time.today", time=reader.speech.clock_time(at))
-        return reader.speech.day_time(at)
-
-    return written
-
-
-def ago(reader: Reader, at: datetime) -> str:
-    """``35 min`` below an hour, else the local time."""
-    passed = reader.now - at
-    if timedelta(0) <= passed < timedelta(hours=1):
-        return reader.speech.say("pages.time.ago", span=passed)
-    return local_time(reader)(at)
 
 
 def language_link(reader: Reader) -> str:

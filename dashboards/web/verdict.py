@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +10,8 @@ import msgspec
 from alerts.charts import alt_text
 from alerts.facts import Facts
 from dashboards.reader import Reader
-from dashboards.web.rendering import ago, link, local_time
+from dashboards.web.moments import local_time
+from dashboards.web.rendering import link
 from pipeline.i18n import Speech, UnknownPhrase
 
 
@@ -181,24 +181,3 @@ def _reason(speech: Speech, key: str, numbers: Mapping[str, Any]) -> str:
         return speech.say(key, **numbers)
     except (UnknownPhrase, KeyError):
         return " ".join([key, *(f"{name} {value}" for name, value in numbers.items())])
-
-
-def ladder(level: int) -> list[bool]:
-    """Six rungs, which of them are reached."""
-    return [rung <= level for rung in range(1, 7)]
-
-
-def sighted_sources(reader: Reader, facts: Facts) -> list[str]:
-    """Every source that is blind, late or behind, with since and reason."""
-    say = reader.speech.say
-    return [
-        say("pages.source.unseeing", name=reader.configuration.source_name(name), since=ago(reader, since), reason=why)
-        if since
-        else say("pages.source.never", name=reader.configuration.source_name(name), reason=why)
-        for name, since, why in facts.sources_blind
-    ]
-
-
-def rounded_up(value: float | None) -> int | None:
-    """An upper bound as whole persons."""
-    return None if value is None else math.ceil(value)

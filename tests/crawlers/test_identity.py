@@ -1,0 +1,129 @@
+"""One address of one thing is one id, whoever found it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.identity import canonical_url, identify, native_id, origin_of, permalink_id, signed_id, uid_of
+
+NAMED = [
+    ("http://x.de/forum/viewtopic.php?p=453&sid=abc#p453", "/forum/ p453"),
+    ("https://www.x.de/forum/viewtopic.php?f=2&t=99&p=453&hilit=bahn", "/forum/ p453"),
+    ("http://x.de/forum/viewtopic.php?f=2&t=99&start=10", "/forum/ t99"),
+    ("http://x.de/forum/viewtopic.php?t=99&view=unread#unread", "/forum/ t99"),
+    ("http://x.de/titel-t99.html#p453", "/ p453"),
+    ("http://x.de/2026/11/titel/#comment-27", "/2026/11/titel/ comment-27"),
+    ("http://x.de/2026/11/titel/comment-page-3/#comment-27", "/2026/11/titel/ comment-27"),
+    ("http://x.de/?p=27", "/ post-27"),
+    ("http://x.de/?p=27#comment-5", "/ comment-5"),
+    ("http://x.de/index.php?thread/99-titel/&postID=453#post453", "/ p453"),
+    ("http://x.de/forum/thread/99-titel/?pageNo=2", "/forum/ t99"),
+    ("http://x.de/forum/index.php/Thread/99-titel/?postID=453", "/forum/ p453"),
+    ("http://x.de/article/3-titel/#comment4", "/ comment-4"),
+    ("http://x.de/threads/titel.99/page-2#post-453", "/ p453"),
+    ("http://x.de/threads/titel.99/post-453", "/ p453"),
+    ("http://x.de/index.php?threads/titel.99/", "/ t99"),
+    ("http://x.de/posts/453/", "/ p453"),
+    ("http://x.de/showthread.php?99-titel&p=453#post453", "/ p453"),
+    ("http://x.de/showthread.php?99-titel/page2", "/ t99"),
+    ("http://x.de/showthread.php?t=99&s=0123456789abcdef0123456789abcdef", "/ t99"),
+    ("http://x.de/threads/99-titel?p=453#post453", "/ p453"),
+    ("http://x.de/showthread.php?tid=1&pid=3#pid3", "/ p3"),
+    ("http://x.de/thread-99-post-453.html", "/ p453"),
+    ("http://x.de/smf/index.php?topic=99.msg453#msg453", "/smf/ p453"),
+    ("http://x.de/smf/index.php?topic=99.15", "/smf/ t99"),
+    ("http://x.de/t/titel/12/3", "/ t12-3"),
+    ("http://x.de/t/titel/12", "/ t12"),
+    ("http://x.de/topic/27/titel/5", "/ t27-5"),
+    ("http://x.de/post/28", "/ p28"),
+    ("http://x.de/topic/27-titel/?do=findComment&comment=453", "/ p453"),
+    ("http://x.de/d/12-titel/3", "/ t12-3"),
+]
+
+
+@pytest.mark.parametrize(("url", "name"), NAMED)
+def test_native_id_says_what_the_program_calls_it(url, name):
+    assert native_id(url) == name
+
+
+@pytest.mark.parametrize(
+    "url", ["http://x.de/", "http://x.de/2026/11/titel/", "http://x.de/viewforum.php?f=2", "", "x", "http://[x"]
+)
+def test_an_address_without_number_has_no_native_id(url):
+    assert native_id(url) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "canonical"),
+    [
+        ("HTTP://WWW.X.de:80/a?b=2&a=1&sid=77&utm_source=q&PHPSESSID=1#top", "http://www.x.de/a?a=1&b=2"),
+        ("https://x.de/a?s=0123456789abcdef0123456789abcdef&highlight=bahn", "https://x.de/a"),
+        ("https://x.de/a?s=bahn", "https://x.de/a?s=bahn"),
+        ("https://x.de/thread/page-1", "https://x.de/thread/"),
+        ("https://x.de/a?page=1", "https://x.de/a"),
+        ("https://x.de/a?page=2", "https://x.de/a?page=2"),
+        ("https://x.de/titel/comment-page-3/", "https://x.de/titel/"),
+        ("https://x.de/index.php?article/1-b%C3%A4/", "https://x.de/index.php?article/1-b%C3%A4/"),
+        ("https://x.de", "https://x.de/"),
+    ],
+)
+def test_canonical_url_drops_what_does_not_name_the_thing(url, canonical):
+    assert canonical_url(url) == canonical
+
+
+words = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=20)
+urls = st.builds(
+    lambda path, query, fragment: f"https://x.de/{path}?{query}#{fragment}", words, words, words
+) | st.builds(
+    lambda pairs: "http://x.de/a?" + "&".join(f"{k}={v}" for k, v in pairs), st.lists(st.tuples(words, words))
+)
+
+
+@given(urls)
+def test_canonical_url_is_idempotent(url):
+    once = canonical_url(url)
+    assert canonical_url(once) == once
+
+
+@given(st.text(max_size=80) | urls)
+def test_nothing_raises_on_any_text(text):
+    assert native_id(text) is None or " " in native_id(text)
+    assert isinstance(canonical_url(text), str)
+    assert isinstance(permalink_id(text), str)
+
+
+@given(
+    number=st.integers(1, 10**9),
+    session=st.text("0123456789abcdef", min_size=32, max_size=32),
+    start=st.integers(0, 900),
+)
+def test_session_start_and_highlighting_never_change_the_id(number, session, start):
+    plain = native_id(f"https://x.de/f/viewtopic.php?p={number}#p{number}")
+    other = f"http://www.x.de/f/viewtopic.php?f=3&t=8&start={start}&sid={session}&hilit=a#p{number}"
+    assert plain == native_id(other) == f"/f/ p{number}"
+
+
+@given(st.text(min_size=1), st.text(min_size=1), st.integers(1, 99))
+def test_a_signed_id_is_the_same_on_every_page_of_the_list(author, text, number):
+    assert signed_id("https://x.de/firma?page=2", author, text) == signed_id(
+        f"https://x.de/firma?page={number}", author, text
+    )
+
+
+def test_identify_takes_the_first_there_is():
+    assert identify(["https://x.de/viewtopic.php?p=4"], permalink="https://x.de/a", foreign="guid") == "/ p4"
+    assert identify([None], permalink="https://x.de/a?utm_medium=x", foreign="guid") == "/a"
+    assert identify([], foreign="guid") == "guid"
+    assert identify([]) is None
+
+
+def test_http_and_https_with_and_without_www_are_one_mention():
+    uids = {uid_of(origin_of(url), permalink_id(url)) for url in ("http://www.x.de/a/", "https://x.de/a/?fbclid=1")}
+    assert len(uids) == 1
+
+
+def test_another_author_or_beginning_is_another_review():
+    url = "https://x.de/firma"
+    ids = {signed_id(url, "Ann", "Gut"), signed_id(url, "Bob", "Gut"), signed_id(url, "Ann", "Schlecht")}
+    assert len(ids) == 3
+    assert signed_id(url, "ANN", "gut!") == signed_id(url, "ann", "Gut")

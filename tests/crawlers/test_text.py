@@ -1,0 +1,57 @@
+"""Text of pages: blocks, white space, smileys, quotes, character sets, and pages made to hurt."""
+
+import pytest
+
+from crawlers.select import first, select
+from crawlers.text import decode, fragment_text, own_words, parse_tree, text_of
+
+
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ("eins<br>zwei", "eins zwei"),
+        ("eins<br><br>\n zwei", "eins\n\nzwei"),
+        ("<p>eins</p>\n<p>zwei  drei</p>", "eins\n\nzwei drei"),
+        ("a <b>b</b>c<ul><li>d</li><li>e</li></ul>f", "a bc\n\nd\n\ne\n\nf"),
+        ("1&amp;1 &lt;3 &nbsp; &auml;", "1&1 <3 ä"),
+        ("gut <img class='smilies' src='x.gif' alt=':)'> so", "gut :) so"),
+        ("<script>x()</script>da<style>y</style>", "da"),
+        ('<a href="https://e.de/lang/weg.html">https://e.de/la ... eg.html</a>!', "https://e.de/lang/weg.html!"),
+        ("Zeichen­trennung\u200b", "Zeichentrennung"),
+        ("", ""),
+    ],
+)
+def test_blocks_are_apart_and_white_space_is_one_blank(markup, text):
+    assert fragment_text(markup) == text
+
+
+def test_quotes_signatures_and_edit_notes_are_not_own_words():
+    tree = parse_tree(
+        "<div id=c>vorher<blockquote>fremd<blockquote>noch fremder</blockquote></blockquote>nachher<br>"
+        "____________________<br>Gruß<img src=a.jpg></div>"
+    )
+    content = first(tree, "#c")
+    found = own_words(content, quotes=select(content, "blockquote"))
+    assert (found.text, found.quotes_removed, found.images) == ("vorher\n\nnachher", 1, 1)
+    edited = parse_tree("<div>Text. Zuletzt geändert von Ann am 1. Nov 2026, insgesamt 2-mal geändert.</div>")
+    assert own_words(edited).text == "Text."
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "text"),
+    [
+        ("Größe".encode(), {}, "Größe"),
+        ("Größe".encode("latin-1"), {}, "Größe"),
+        ("Größe €".encode("cp1252"), {"content-type": "text/html; charset=iso-8859-1"}, "Größe €"),
+        (b'<meta charset="iso-8859-15">' + "5 €".encode("iso-8859-15"), {}, '<meta charset="iso-8859-15">5 €'),
+        ("Größe".encode("utf-16"), {}, "Größe"),
+        (b"a\x00b\x1fc", {}, "abc"),
+    ],
+)
+def test_bytes_are_read_in_the_declared_character_set(body, headers, text):
+    assert decode(body, headers) == text
+
+
+@pytest.mark.parametrize("markup", ["<div>" * 100_000 + "x", "<b><i>" * 50_000, "<table>" * 30_000, "<" * 100_000])
+def test_a_page_of_endless_depth_is_read_in_bounded_work(markup):
+    assert isinstance(text_of(parse_tree(markup)), str)

@@ -23,7 +23,7 @@ import ahocorasick_rs
 
 from pipeline.configuration import Brand
 from pipeline.draft import Match
-from pipeline.spelling import fold, spellings, unify, without_apostrophe
+from pipeline.spelling import fold, lower, spellings, unify, without_apostrophe
 from pipeline.words import BrandKind, Via
 
 SHORT = 5
@@ -253,7 +253,8 @@ def _exact_case(label: str) -> str | None:
 
 
 def _examine(text: str) -> _Text:
-    seen = _Text(text, unify(text), fold(text))
+    plain = unify(text)
+    seen = _Text(text, plain, lower(plain))
     if "/" in text or "www." in seen.folded:
         for match in _ADDRESS.finditer(seen.folded):
             seen.hosts.append(match.span("host" if match["host"] else "bare"))

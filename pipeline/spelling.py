@@ -5,29 +5,33 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_SAME_LENGTH = str.maketrans(
-    {
-        "’": "'", "‘": "'", "ʼ": "'", "`": "'", "´": "'", "′": "'",
-        "‐": "-", "‑": "-", "–": "-", "—": "-", "−": "-",
-        "\u00a0": " ", "\u202f": " ", "\u2009": " ", "\n": " ", "\t": " ", "\r": " ",
-        "₂": "2", "＆": "&", "＠": "@",
-    }
-)  # fmt: skip
+_SAME_LENGTH = {
+    "’": "'", "‘": "'", "ʼ": "'", "`": "'", "´": "'", "′": "'",
+    "‐": "-", "‑": "-", "–": "-", "—": "-", "−": "-",
+    "\u00a0": " ", "\u202f": " ", "\u2009": " ", "\n": " ", "\t": " ", "\r": " ",
+    "₂": "2", "＆": "&", "＠": "@",
+}  # fmt: skip
+_UNEVEN = re.compile(f"[{''.join(_SAME_LENGTH)}]")
 _TO_DIGRAPH = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 _TO_UMLAUT = (("ae", "ä"), ("oe", "ö"), ("ue", "ü"))
 
 
 def unify(text: str) -> str:
     """Apostrophes, dashes and white space in one form each; every character keeps its position and its case."""
-    return text.translate(_SAME_LENGTH)
+    return _UNEVEN.sub(lambda found: _SAME_LENGTH[found[0]], text)
 
 
 def fold(text: str) -> str:
     """Lower case of ``unify(text)``, with as many characters as before (so that positions stay)."""
-    lowered = unify(text).lower()
+    return lower(unify(text))
+
+
+def lower(text: str) -> str:
+    """Lower case with as many characters as before."""
+    lowered = text.lower()
     if len(lowered) == len(text):
         return lowered
-    return "".join(low if len(low := character.lower()) == 1 else character for character in unify(text))
+    return "".join(low if len(low := character.lower()) == 1 else character for character in text)
 
 
 def spellings(term: str, *, joined: bool = True) -> set[str]:

@@ -116,7 +116,9 @@ class German:
             at += len(phrase) or 1
 
     def _idiom_at(self, words: list[str], at: int) -> tuple[tuple[str, ...], float]:
-        candidates = self._known.idioms.get(words[at], {})
+        candidates = self._known.idioms.get(words[at])
+        if candidates is None:
+            return (), 0.0
         fitting = [phrase for phrase in candidates if tuple(words[at : at + len(phrase)]) == phrase]
         longest = max(fitting, key=len, default=())
         return longest, candidates.get(longest, 0.0)
@@ -218,7 +220,8 @@ def _signs(vocabulary: Vocabulary, own: Mapping[str, float]) -> _Signs:
     emoji |= own
     emoticons = {word: value for word, value in vocabulary.valences.items() if _is_emoticon(word)}
     longest_first = "|".join(re.escape(sign) for sign in sorted(emoticons, key=len, reverse=True))
-    pattern = f"([{re.escape(''.join(emoji))}]|(?<![A-Za-z0-9])(?:{longest_first})(?![A-Za-z0-9]))"
+    first = re.escape("".join({sign[0] for sign in emoticons}))
+    pattern = f"([{re.escape(''.join(emoji))}]|(?=[{first}])(?<![A-Za-z0-9])(?:{longest_first})(?![A-Za-z0-9]))"
     return _Signs(emoji, emoticons, re.compile(pattern, re.IGNORECASE))
 
 
@@ -229,6 +232,7 @@ def _emoji_valence(description: str, vocabulary: Vocabulary) -> float:
 
 
 def _is_emoticon(word: str) -> bool:
-    """Signs such as ``:-)``; at most two letters or digits, and something that is neither."""
+    """Signs such as ``:-)``: two letters or digits at most, eyes first. Mirrored ones are left out: ``(in Euro):``."""
     plain = sum(character.isalnum() for character in word)
-    return plain <= 2 and plain < len(word) and any(character in ":;=8xX<^*>(" for character in word)
+    eyes_first = not (word[0].isalnum() or word[0] in "()[]/.,*'\\" or word[-1] in ":;=")
+    return eyes_first and plain <= 2 and any(character in ":;=8xX<^>" for character in word)

@@ -351,3 +351,9 @@ def test_a_name_between_blanks_is_always_found(before: str, name: str, after: st
     matches, _ = EXAMPLES.find(text)
     at = len(before) + 3
     assert any(match.start <= at and at + len(name) <= match.end for match in matches) or "@" in before
+
+
+@pytest.mark.parametrize("text", ["Telekommunikation", "Telekommunikationsanbieter", "#telekommunikation"])
+def test_ordinary_words_are_no_compounds_even_without_exclusions(text: str) -> None:
+    bare = Matcher({"t": Brand(name="Telekom")})
+    assert found(bare, text) == ""

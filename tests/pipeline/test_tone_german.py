@@ -139,6 +139,11 @@ def test_emoji_and_emoticons_are_shared_with_english() -> None:
     assert GERMAN.score("Na ja😍").compound > 0
 
 
+@pytest.mark.parametrize("text", ["Preis (in Euro): viel", "8) Punkt", "Typ D: so", "Spiel [alt]: aus", "a = b"])
+def test_punctuation_is_no_emoticon(text: str) -> None:
+    assert GERMAN.score(text).compound == 0.0
+
+
 def test_english_words_mean_nothing_in_german() -> None:
     assert GERMAN.score("die war hell gift fast most kind great terrible").compound == 0.0
 

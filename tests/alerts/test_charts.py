@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from xml.etree import ElementTree
 from zoneinfo import ZoneInfo
@@ -150,7 +151,7 @@ def test_count_ticks_start_at_zero_and_reach_the_top(most: float) -> None:
     assert ticks[0] == 0
     assert ticks[-1] >= most
     assert 3 <= len(ticks) <= 4
-    assert len({right - left for left, right in zip(ticks, ticks[1:], strict=False)}) == 1
+    assert len({right - left for left, right in pairwise(ticks)}) == 1
 
 
 @pytest.mark.parametrize(

@@ -92,17 +92,17 @@ class Deliveries(RuleBasedStateMachine):
         payload = f"{told.subject} {number} {receiver} {fixed}".encode()
         outbox.put(conn, told, receiver, "email", payload, fixed, self.clock.now())
 
-    @rule(mood=st.sampled_from(["well", "well", "busy", "down", "unknown"]))
-    def change(self, mood: str) -> None:
-        self.inbox.mood = mood
-
-    @rule(minutes=st.sampled_from([1, 4, 70]))
-    def wait(self, minutes: int) -> None:
+    @rule(minutes=st.sampled_from([0.5, 1, 4, 70]))
+    def wait(self, minutes: float) -> None:
         self.clock.advance(minutes=minutes)
 
-    @rule(point=st.sampled_from(["", "", "claimed", "before_send", "after_send", "after_mark"]), named=st.booleans())
-    def deliver(self, point: str, named: bool) -> None:
-        self.point = point
+    @rule(
+        mood=st.sampled_from(["well", "well", "busy", "down", "unknown"]),
+        point=st.sampled_from(["", "", "claimed", "before_send", "after_send", "after_mark"]),
+        named=st.booleans(),
+    )
+    def deliver(self, mood: str, point: str, named: bool) -> None:
+        self.inbox.mood, self.point = mood, point
         try:
             self.worker("run" if named else None).tick()
         except Crash:
@@ -148,13 +148,15 @@ class Deliveries(RuleBasedStateMachine):
         assert {row.state for row in rows} <= {"sent", "failed"}
         arrived = {payload for _, payload in self.inbox.accepted}
         assert {row.payload for row in rows if row.state == "sent"} <= arrived
+        self.order_is_kept()
+        self.repeats_only_the_same_bytes_after_a_death_in_the_window()
         self.state.close()
         self.folder.cleanup()
 
 
 TestDeliveries = Deliveries.TestCase
 TestDeliveries.settings = settings(
-    max_examples=25, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=20, stateful_step_count=16, deadline=None, suppress_health_check=list(HealthCheck)
 )
 
 

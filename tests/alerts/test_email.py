@@ -145,7 +145,7 @@ def test_wrong_password_is_temporary_and_never_shown(
 
 def test_an_unknown_certificate_sends_nothing(serve: Callable[..., tuple[Post, int]]) -> None:
     post, port = serve(tls=True)
-    with pytest.raises(TemporaryFailure, match="no secure connection to 127.0.0.1"):
+    with pytest.raises(TemporaryFailure, match=r"no secure connection to 127\.0\.0\.1"):
         notifier(port, security="starttls").send(PAYLOAD, PR)
     assert post.got == []
 

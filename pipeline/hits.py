@@ -1,0 +1,228 @@
+"""Hits: whether a term that stands in a text is the brand's name there, judged by what stands around it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from pipeline.spelling import lower, unify
+from pipeline.terms import SHORT, Role, Term
+from pipeline.words import Via
+
+HEAD = 3
+"""Least number of letters a name must be continued by to make a compound."""
+FALSE_COMPOUNDS = ("telekommunik",)
+"""Ordinary words that begin like a well-known name."""
+
+_ADDRESS = re.compile(
+    r"(?:https?://|(?<![\w@.-])www\.)(?P<host>[^\s/?#<>\"]++)(?P<path>[/?#][^\s<>\"]*+)?"
+    r"|(?<![\w@.+/-])(?P<bare>[\w-]++(?:\.[\w-]++)++)(?P<rest>/[^\s<>\"]*+)"
+)
+_MAIL = re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]++(?:\.[\w-]++)++")
+_TOP_LEVEL = re.compile(r"\.(?:[a-z]{2,3}\.)?[a-z]{2,12}(?![\w.-])")
+_VOWEL = re.compile("[aeiouyäöü]")
+
+
+@dataclass(slots=True)
+class Text:
+    """A text under examination: as written (``plain``: one form of apostrophe), folded, and its addresses."""
+
+    given: str
+    plain: str
+    folded: str
+    paths: list[tuple[int, int]] = field(default_factory=list)
+    hosts: list[tuple[int, int]] = field(default_factory=list)
+    mails: list[tuple[int, int]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A place where a term stands. ``refused`` says why it does not count."""
+
+    term: Term
+    start: int
+    end: int
+    why: str
+    via: Via
+    refused: str = ""
+
+
+def examine(text: str) -> Text:
+    plain = unify(text)
+    seen = Text(text, plain, lower(plain))
+    if "/" in text or "www." in seen.folded:
+        for match in _ADDRESS.finditer(seen.folded):
+            seen.hosts.append(match.span("host" if match["host"] else "bare"))
+            seen.paths.append(match.span("path" if match["host"] else "rest"))
+    if "@" in text:
+        seen.mails = [match.span() for match in _MAIL.finditer(seen.folded)]
+    return seen
+
+
+def _inside(spans: list[tuple[int, int]], start: int, end: int) -> bool:
+    return any(low <= start and end <= high for low, high in spans)
+
+
+def _is_word(character: str) -> bool:
+    return character.isalnum() or character == "_"
+
+
+def opens(text: str, start: int) -> bool:
+    """Whether a word begins here."""
+    return start == 0 or not text[start - 1].isalnum()
+
+
+def is_context(folded: str, start: int, end: int) -> bool:
+    """Context words of five letters and more may be continued (Verspätungen); shorter ones only inflected (Zuges)."""
+    if not opens(folded, start):
+        return False
+    stop = _word_end(folded, end)
+    return end - start >= SHORT or stop - end <= 2
+
+
+def _word_end(text: str, at: int) -> int:
+    while at < len(text) and text[at].isalnum():
+        at += 1
+    return at
+
+
+def _compound_end(text: str, at: int) -> int:
+    """The end of the hyphenated word that goes on at ``at``: hyphens count where letters follow."""
+    at = _word_end(text, at)
+    while at + 1 < len(text) and text[at] in "-_" and text[at + 1].isalnum():
+        at = _word_end(text, at + 1)
+    return at
+
+
+def _compound_start(text: str, at: int) -> int:
+    """The begin of the hyphenated word that ends before ``at``."""
+    while at > 1 and text[at - 1] in "-_" and text[at - 2].isalnum():
+        at -= 1
+        while at > 0 and text[at - 1].isalnum():
+            at -= 1
+    return at
+
+
+def judge(text: Text, term: Term, start: int, end: int) -> Hit | None:
+    """The hit, with a reason if it does not count; None where the letters stand in the middle of another word."""
+    folded = text.folded
+    if not opens(folded, start) and _word_end(folded, end) != end:
+        return None
+    if term.exact and folded[start - 1 : start] != "#" and text.plain[start:end] != term.exact:
+        return None
+    if _inside(text.mails, start, end):
+        return _refuse(folded, term, start, end, "part of a mail address")
+    if term.role is Role.ACCOUNT:
+        return _judge_account(folded, term, start, end)
+    if term.role is Role.DOMAIN:
+        return _judge_domain(text, term, start, end)
+    if _inside(text.paths, start, end):
+        return _refuse(folded, term, start, end, "part of an address")
+    if _inside(text.hosts, start, end):
+        if _is_own_label(folded, start, end):
+            return _named(term, start, end, "address of")
+        return _refuse(folded, term, start, end, "part of an address")
+    return _judge_word(text, term, start, end)
+
+
+def _is_own_label(folded: str, start: int, end: int) -> bool:
+    """Whether a name is the domain of a host: nothing but a top-level domain (.de, .co.uk) follows."""
+    ending = _TOP_LEVEL.match(folded, end)
+    return ending is not None and folded[start - 1 : start] in ("", "/", ".")
+
+
+def _judge_account(folded: str, term: Term, start: int, end: int) -> Hit | None:
+    if _is_word(folded[end : end + 1] or " ") or _is_word(folded[start - 1 : start] or " "):
+        return None
+    return Hit(term, start, end, f"own account {term.label}", Via.HANDLE)
+
+
+def _judge_domain(text: Text, term: Term, start: int, end: int) -> Hit | None:
+    before, after = text.folded[start - 1 : start], text.folded[end : end + 2]
+    longer = _is_word(after[:1] or " ") or after[:1] == "-" or (after[:1] == "." and after[1:].isalnum())
+    if longer or before in ("-", "_") or _inside(text.paths, start, end):
+        return _refuse(text.folded, term, start, end, "part of another address")
+    return Hit(term, start, end, f"own domain {term.label}", Via.HANDLE)
+
+
+def _judge_word(text: Text, term: Term, start: int, end: int) -> Hit | None:
+    folded = text.folded
+    if reason := _broken_edge(folded, term, start, end):
+        return _refuse(folded, term, start, end, reason)
+    stop = _inflected_end(folded, term, end)
+    if stop is None:
+        stop = _compound_end(folded, end)
+        if not _may_open_compound(text, term, start, end, stop):
+            return _refuse(folded, term, start, end, "")
+        return _named(term, _compound_start(folded, start), stop, "compound of", folded)
+    if folded[stop : stop + 1] in ("-", "_") and folded[stop + 1 : stop + 2].isalnum():
+        if folded[stop] == "_" and term.short:
+            return _refuse(folded, term, start, end, "")
+        return _named(term, _compound_start(folded, start), _compound_end(folded, stop), "compound of", folded)
+    begin = _compound_start(folded, start)
+    form = "compound of" if begin != start else "inflection of" if stop != end else ""
+    return _named(term, begin, stop, form, folded)
+
+
+def _named(term: Term, start: int, end: int, form: str, folded: str = "") -> Hit:
+    """A hit that counts; behind # or @ it is a hashtag or a handle."""
+    mark = folded[start - 1 : start] if folded else ""
+    if mark == "@":
+        return Hit(term, start - 1, end, f"handle with {term.via} {term.label}", Via.HANDLE)
+    if mark == "#" and not form:
+        form = "hashtag of"
+    return Hit(term, start, end, f"{form} {term.via} {term.label}".strip(), term.via)
+
+
+def _refuse(folded: str, term: Term, start: int, end: int, reason: str) -> Hit:
+    """A hit that does not count; without a reason: it is part of a longer word, which is named."""
+    low, high = _compound_start(folded, _word_start(folded, start)), _compound_end(folded, end)
+    return Hit(term, low, high, "", term.via, reason or f"part of the word '{folded[low:high]}'")
+
+
+def _word_start(text: str, at: int) -> int:
+    while at > 0 and text[at - 1].isalnum():
+        at -= 1
+    return at
+
+
+def _broken_edge(folded: str, term: Term, start: int, end: int) -> str:
+    """Why the characters next to a hit forbid it, or an empty string."""
+    before, after = folded[start - 1 : start], folded[end : end + 1]
+    if before and before.isalnum():
+        return f"part of the word '{folded[_word_start(folded, start) : _word_end(folded, end)]}'"
+    if before in ("-", "_") and term.short and folded[start - 2 : start - 1].isalnum():
+        return f"part of the word '{folded[_compound_start(folded, start) : _word_end(folded, end)]}'"
+    if after == "+" and not (folded[end + 1 : end + 2] or " ").isalnum():
+        return f"another name: '{folded[start : end + 1]}'"
+    if folded[start].isdigit() and before and before in ".,:/&-+" and folded[start - 2 : start - 1].isdigit():
+        return "part of a number"
+    if folded[end - 1].isdigit() and after and after in ".,:/&+" and folded[end + 1 : end + 2].isdigit():
+        return "part of a number"
+    if folded[end - 1].isdigit() and after.isdigit():
+        return "part of a number"
+    return ""
+
+
+def _inflected_end(folded: str, term: Term, end: int) -> int | None:
+    """Where the name ends with its inflection; None where other letters go on."""
+    stop = _word_end(folded, end)
+    ending = folded[end:stop]
+    if not ending:
+        genitive = folded[end : end + 2] == "'s" and _word_end(folded, end + 2) == end + 2
+        return end + 2 if genitive and folded[end - 1].isalnum() else end
+    if ending == "s" and term.exact is None:
+        return stop
+    return stop if ending == "n" and folded[end - 1] == "e" and not term.short else None
+
+
+def _may_open_compound(text: Text, term: Term, start: int, end: int, stop: int) -> bool:
+    """Whether the letters that continue a name make a compound of it (Telekomkunde) and not another word."""
+    word_end = _word_end(text.folded, end)
+    head = text.folded[end:word_end]
+    if term.short:
+        in_hashtag = text.folded[start - 1 : start] == "#"
+        return in_hashtag and text.plain[end].isupper() and head[1:2].isalpha() and text.plain[end + 1].islower()
+    if text.folded.startswith(FALSE_COMPOUNDS, start):
+        return False
+    return len(head) >= HEAD and head.isalpha() and _VOWEL.search(head) is not None and stop >= word_end

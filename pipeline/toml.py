@@ -38,17 +38,20 @@ class Examined:
     warnings: tuple[Finding, ...]
 
 
-def load(path: Path, registry: Registry) -> Configuration:
-    """The configuration of a file. Raises ConfigurationError with all findings, not just the first."""
-    return examine(path, registry).configuration
+def load(path: Path, registry: Registry, *, folder: Path | None = None) -> Configuration:
+    """The configuration of a file. Raises ConfigurationError with all findings, not just the first.
+
+    Relative paths count from ``folder``, by default the file's own.
+    """
+    return examine(path, registry, folder=folder).configuration
 
 
-def examine(path: Path, registry: Registry) -> Examined:
+def examine(path: Path, registry: Registry, *, folder: Path | None = None) -> Examined:
     """The configuration of a file and its warnings. Raises ConfigurationError."""
     text = _text(path)
     raw = _parsed(path, text)
     report = _Report(str(path), toml_lines.line_index(text))
-    _resolve_paths(raw, registry, path.absolute().parent)
+    _resolve_paths(raw, registry, folder or path.absolute().parent)
     configuration = _configuration(raw, report)
     _check_options(raw, registry, report)
     References(raw, report.add).check(registry.spiders, registry.rules, registry.notifiers)

@@ -1,4 +1,4 @@
-"""One process of the service: ``python -P -m sturmwarte.child crawl|watch|serve FILE``. Started by the parent."""
+"""One process of the service: ``python -P -m sturmwarte.child crawl|watch|serve FILE FOLDER``."""
 
 from __future__ import annotations
 
@@ -67,22 +67,21 @@ def follow_parent(grace: float = GRACE) -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def main(part: str, path: Path) -> None:
-    """Run one part until SIGTERM."""
+def main(part: str, path: Path, folder: Path) -> None:
+    """Run one part on a data folder until SIGTERM."""
     from pipeline.state.opening import open_state
-    from pipeline.toml import load
     from sturmwarte.live import LiveConfiguration, Recorder
     from sturmwarte.registry import build_registry
 
     time.tzset()
     logs.configure(logging.INFO, part=part)
-    stop, clock, registry = Event(), clock_from(), build_registry()
+    stop, clock = Event(), clock_from()
     stop_on_signals(stop)
     follow_parent()
-    folder = load(path, registry).data
-    live = LiveConfiguration(path, registry, Recorder(open_state(folder), clock))
-    PARTS[part](live, folder, clock, stop)
+    live = LiveConfiguration(path, build_registry(), Recorder(open_state(folder), clock), folder)
+    if not stop.is_set():  # told to end while still coming up
+        PARTS[part](live, folder, clock, stop)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))

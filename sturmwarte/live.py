@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
@@ -20,21 +22,30 @@ log = structlog.get_logger()
 REJECTED = "configuration_rejected"
 """Key in the state database's ``meta``: why the file as it stands now is not in force; gone when it is."""
 
+GOOD = "configuration.good.toml"
+"""File in the data folder: the last right configuration, for a process that starts while the present one is wrong."""
+
 Signature = tuple[int, int, int]
 
 
 class LiveConfiguration:
     """A function that gives the configuration in force. Safe to call from several threads."""
 
-    def __init__(self, path: Path, registry: Registry, rejected: Callable[[ConfigurationError | None], None]) -> None:
-        """Raises ConfigurationError where the file is wrong from the start.
+    def __init__(
+        self,
+        path: Path,
+        registry: Registry,
+        rejected: Callable[[ConfigurationError | None], None],
+        folder: Path,
+    ) -> None:
+        """Raises ConfigurationError where the file is wrong and no right one was ever in force in this data folder.
 
         ``rejected`` is told once about every wrong change, and with None about every right one.
         """
-        self.path, self._registry, self._rejected = path, registry, rejected
+        self.path, self._registry, self._rejected, self._folder = path, registry, rejected, folder
         self._lock = Lock()
         self._signature = self._look()
-        self._configuration = load(path, registry)
+        self._configuration = self._first()
 
     def __call__(self) -> Configuration:
         with self._lock:
@@ -44,18 +55,36 @@ class LiveConfiguration:
                 self._take()
             return self._configuration
 
+    def _first(self) -> Configuration:
+        """The file, or what was in force before it was changed for the worse: a restart must not end the service."""
+        try:
+            return self._loaded()
+        except ConfigurationError as error:
+            kept = self._folder / GOOD
+            if not kept.exists():
+                raise
+            configuration = load(kept, self._registry, folder=self.path.absolute().parent)
+            self._rejected(error)
+            return configuration
+
     def _take(self) -> None:
         try:
-            new = load(self.path, self._registry)
+            self._configuration = self._loaded()
         except ConfigurationError as error:
             self._rejected(error)
-            return
-        if new.data != self._configuration.data:
-            finding = Finding(str(self.path), None, "data", "restart_needed")
-            self._rejected(ConfigurationError([finding]))
-            return
-        self._configuration = new
-        self._rejected(None)
+        else:
+            self._rejected(None)
+
+    def _loaded(self) -> Configuration:
+        """The file as it stands, put aside as the last right one. Raises ConfigurationError."""
+        configuration = load(self.path, self._registry)
+        if configuration.data != self._folder:
+            raise ConfigurationError([Finding(str(self.path), None, "data", "restart_needed")])
+        self._folder.mkdir(parents=True, exist_ok=True)
+        new = self._folder / f"{GOOD}.{os.getpid()}"
+        shutil.copyfile(self.path, new)
+        new.replace(self._folder / GOOD)
+        return configuration
 
     def _look(self) -> Signature | None:
         """What changes whenever the file does; None while there is none."""

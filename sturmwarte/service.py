@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 from threading import Event
@@ -27,10 +27,12 @@ def run(
     stop: Event | None = None,
     environment: Mapping[str, str] = os.environ,
     patience: Patience = Patience(),
+    started: Callable[[], None] = lambda: None,
 ) -> None:
     """Run the service of a configuration file until ``stop`` is set or SIGTERM or SIGINT comes.
 
-    Raises ConfigurationError, AlreadyRunning, StateVersion, SecretMissing before anything is started.
+    ``started`` is called once nothing is in the way any more. Raises ConfigurationError, AlreadyRunning,
+    StateVersion, SecretMissing before anything is started.
     """
     from pipeline.toml import load
     from sturmwarte.registry import build_registry
@@ -42,12 +44,13 @@ def run(
     with service_lock(configuration.data) as held:
         prepare(configuration, configuration.data, clock_from(environment))
         stop_on_signals(stop)
-        Supervisor(commands(path), child_environment(environment), patience, (held,)).run(stop)
+        started()
+        Supervisor(commands(path, configuration.data), child_environment(environment), patience, (held,)).run(stop)
 
 
-def commands(path: Path) -> dict[str, list[str]]:
+def commands(path: Path, folder: Path) -> dict[str, list[str]]:
     """The command line of each part. ``-P``: the folder one happens to stand in is no place to import from."""
-    return {part: [sys.executable, "-P", "-m", "sturmwarte.child", part, str(path)] for part in PARTS}
+    return {part: [sys.executable, "-P", "-m", "sturmwarte.child", part, str(path), str(folder)] for part in PARTS}
 
 
 def child_environment(environment: Mapping[str, str]) -> dict[str, str]:

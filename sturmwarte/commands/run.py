@@ -36,11 +36,14 @@ def run(config: ConfigOption = None) -> None:
 
     here = desk(config, needed=True)
     assert here.file is not None
+    run_service(here.file, started=lambda: _announce(here))
+
+
+def _announce(here: Desk) -> None:
     web = here.configuration.web
     note(here.say("run.started", url=f"http://{web.host}:{web.port}/", folder=str(here.folder)))
     if not here.configuration.contact:
         note(here.speech.say("finding.no_contact"))
-    run_service(here.file)
 
 
 @guarded

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from sturmwarte.transfer import Importer
 
 BATCH = 500
+HEADER = 10_000
+"""Most characters of a CSV file's first line."""
 SHOWN = 20
 """Rejected rows that are told one by one."""
 
@@ -90,11 +92,15 @@ class _Rejects:
         self._out: Any = None
 
     def add(self, line: int, raw: str, why: str) -> None:
+        """Tell of one row and put it aside."""
         self.count += 1
         if self.count <= SHOWN:
             note(f"{self._file}:{line}: {why}")
         if self._out is None:
             self._out = self._path.open("w", encoding="utf-8")
+            if _is_csv(self._file):
+                with self._file.open(encoding="utf-8", errors="replace") as first:
+                    self._out.write(first.readline(HEADER))
         self._out.write(raw if raw.endswith("\n") or not raw else raw + "\n")
 
     def close(self) -> None:
@@ -106,12 +112,16 @@ def _items(file: Path, importer: Importer, rejects: _Rejects, step: Callable[[in
     from sturmwarte.transfer import RowProblem, rows_of
 
     with file.open(encoding="utf-8", errors="replace", newline="") as opened:
-        for row in rows_of(opened, as_csv=file.suffix.lower() in (".csv", ".tsv", ".txt")):
+        for row in rows_of(opened, as_csv=_is_csv(file)):
             step(len(row.raw))
             try:
                 yield importer.item(row)
             except RowProblem as problem:
                 rejects.add(row.line, row.raw, str(problem))
+
+
+def _is_csv(file: Path) -> bool:
+    return file.suffix.lower() in (".csv", ".tsv", ".txt")
 
 
 def _batches(items: Iterator[Item]) -> Iterator[list[Item]]:

@@ -28,7 +28,7 @@ write.moment = 1_700_000_000_000_000_000  # type: ignore[attr-defined]
 def test_changes_are_taken_over_wrong_ones_are_kept_out_and_told_once(tmp_path: Path) -> None:
     path, told = tmp_path / "sturmwarte.toml", Told()
     write(path, 'contact = "a@example.org"')
-    live = LiveConfiguration(path, Registry(), told)
+    live = LiveConfiguration(path, Registry(), told, tmp_path / "data")
     assert live().contact == "a@example.org"
     write(path, 'contakt = "b@example.org"')
     assert [live().contact, live().contact] == ["a@example.org"] * 2
@@ -43,7 +43,7 @@ def test_changes_are_taken_over_wrong_ones_are_kept_out_and_told_once(tmp_path: 
 def test_another_data_folder_needs_a_restart(tmp_path: Path) -> None:
     path, told = tmp_path / "sturmwarte.toml", Told()
     write(path, "")
-    live = LiveConfiguration(path, Registry(), told)
+    live = LiveConfiguration(path, Registry(), told, tmp_path / "data")
     write(path, 'data = "elsewhere"')
     assert live().data == tmp_path / "data"
     assert told == ["restart_needed"]
@@ -53,4 +53,15 @@ def test_a_wrong_file_from_the_start_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "sturmwarte.toml"
     write(path, "contakt = 1")
     with pytest.raises(ConfigurationError):
-        LiveConfiguration(path, Registry(), Told())
+        LiveConfiguration(path, Registry(), Told(), tmp_path / "data")
+
+
+def test_a_process_that_starts_beside_a_wrong_file_goes_on_with_the_last_right_one(tmp_path: Path) -> None:
+    path, told = tmp_path / "sturmwarte.toml", Told()
+    write(path, 'contact = "a@example.org"\n[mail]\npassword_file = "secret"\n')
+    LiveConfiguration(path, Registry(), told, tmp_path / "data")
+    write(path, "contakt = 1")
+    live = LiveConfiguration(path, Registry(), told, tmp_path / "data")
+    assert (live().contact, live().data) == ("a@example.org", tmp_path / "data")
+    assert live().mail.password_file == tmp_path / "secret"
+    assert told == ["unknown_key"]

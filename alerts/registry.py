@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import pkgutil
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import cast
@@ -21,10 +22,16 @@ DEFAULT: Mapping[str, RuleEntry] = {"surge": RuleEntry.model_validate({"rule": "
 def rules() -> dict[str, type[Rule]]:
     """Kind of rule → its class. Raises ValueError where two have one name."""
     found: dict[str, type[Rule]] = {}
-    for rule in (*_own(), *_foreign()):
+    for rule in _discovered():
         if found.setdefault(rule.name, rule) is not rule:
             raise ValueError(f"two rules are called {rule.name!r}: {found[rule.name]} and {rule}")
     return found
+
+
+@cache
+def _discovered() -> tuple[type[Rule], ...]:
+    """Looking through all installed packages takes time, and they do not change while we run."""
+    return (*_own(), *_foreign())
 
 
 def _own() -> Iterator[type[Rule]]:

@@ -478,7 +478,7 @@ def _incident_row(look: Look, members: Sequence[Mention]) -> dict[str, Any]:
     level = decision.level
     start, end = look.window
     negative = [mention for mention in members if is_negative(mention, look.brand)]
-    first = look.surge[1].window_start if look.surge else min((m.fed_bin for m in members), default=start)
+    first = _began(look, members)
     state = incident.state if incident else IncidentState.OPEN
     facts = {**(incident.facts if incident else {}), "entry": _leading(look), "query": _query(look)}
     facts["surged"] = _surged(look)
@@ -496,6 +496,13 @@ def _incident_row(look: Look, members: Sequence[Mention]) -> dict[str, Any]:
         "transitions": (incident.transitions if incident else 0) + (decision.kind is not None),
         "facts": facts,
     }
+
+
+def _began(look: Look, members: Sequence[Mention]) -> datetime:
+    """The first voice within the window that raised the alarm."""
+    begin = look.surge[1].window_start if look.surge else look.window[0]
+    found = [mention.fed_bin for mention in members if mention.fed_bin >= begin]
+    return min(found, default=begin)
 
 
 def _join(conn: sa.Connection, number: int, members: Sequence[Mention], now: datetime) -> None:

@@ -44,6 +44,8 @@ WINDOWS = (3, HOUR, 3 * HOUR)
 SHARE_CONCENTRATION = 20.0
 """How much the share wanders by itself: Beta with the weight of so many opinions."""
 SHARE_LEVEL = 0.01
+RAREST_DAYS = 3650.0
+"""Beyond ten years the model says no more than "practically never"; of such windows the most concentrated speaks."""
 LOWER_BOUND_STATES = frozenset({"late", "behind", "blind"})
 Ints = NDArray[np.int64]
 
@@ -73,7 +75,7 @@ class _Window:
     @property
     def rank(self) -> tuple[float, float, int]:
         """Rarest first; of equals the greater ratio, then the shorter window."""
-        return self.period or 0.0, self.observed / max(self.expected, 0.1), -self.width
+        return min(self.period or 0.0, RAREST_DAYS), self.observed / max(self.expected, 0.1), -self.width
 
 
 class _Series:
@@ -208,7 +210,7 @@ class Surge:
             ("rules.surge.learning" if learning else "rules.surge.volume", numbers)
         ]
         if window.period is not None:
-            reasons.append(("rules.surge.period", {"days": round(window.period), "n": round(window.period)}))
+            reasons.append(_rarity(window.period))
         share = {"percent": round(100 * window.observed / max(1, window.scored)), "usual": round(100 * usual.share)}
         reasons.append(("rules.surge.share", share))
         return Alert(
@@ -234,6 +236,12 @@ def return_period(observed: int, expected: float, dispersion: float, width: int)
     tail = max(nb_tail(observed, expected, dispersion), 1e-12)
     looks = len(WINDOWS) * 2 * 24 * HOUR / width
     return 1 / (tail * looks)
+
+
+def _rarity(days: float) -> tuple[str, Mapping[str, Any]]:
+    if days >= RAREST_DAYS:
+        return "rules.surge.never", {"years": round(RAREST_DAYS / 365)}
+    return "rules.surge.period", {"days": round(days), "n": round(days)}
 
 
 def _more_negative(window: _Window, usual: Usual) -> bool:

@@ -124,7 +124,7 @@ def test_a_storm_passes_with_one_message_per_change(world: World) -> None:
     world.burst(40)
     world.watcher().tick()
     first = the_incident(world).level
-    world.calm(36)
+    world.calm(36, step=20)
     incident = the_incident(world)
     assert incident.state is IncidentState.RESOLVED
     assert (incident.level, incident.peak) == (0, first)
@@ -192,13 +192,13 @@ def test_a_blind_source_inhibits_the_all_clear_and_no_rise(world: World) -> None
     world.watcher().tick()
     before = the_incident(world)
     assert before.level >= 2
-    for _ in range(60):
+    for _ in range(40):
         world.clock.advance(minutes=30)
         world.crawl("forum")
         world.watcher().tick()
     after = the_incident(world)
     assert (after.state, after.level) == (IncidentState.OPEN, before.level)
-    world.calm(30)
+    world.calm(30, step=30)
     assert the_incident(world).state is IncidentState.RESOLVED
 
 

@@ -12,7 +12,7 @@ import pytest
 from building import NOON, bin_of, mention, opinion, uid
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 from store_model import ModelStore
 
 from pipeline.analysis import exact_tokens, stem_variants
@@ -205,7 +205,11 @@ class Work(RuleBasedStateMachine):
         self.store.close()
         self._folder.cleanup()
 
-    @rule(batch=st.lists(mentions(), min_size=1, max_size=12), pause=st.integers(0, 30))
+    @initialize(batch=st.lists(mentions(), min_size=12, max_size=14, unique_by=lambda mention: mention.uid))
+    def begin(self, batch: list[Mention]) -> None:
+        self.write(batch, 0)
+
+    @rule(batch=st.lists(mentions(), min_size=1, max_size=8), pause=st.integers(0, 30))
     def write(self, batch: list[Mention], pause: int) -> None:
         self.clock.advance(seconds=pause)
         written, expected = self.store.write(batch), self.model.write(batch)
@@ -270,6 +274,10 @@ class Work(RuleBasedStateMachine):
         assert store.persons(window) == model.persons(window)
         assert store.persons_by_bin(window, width=width) == model.persons_by_bin(window, width)
         assert [m.uid for m in store.in_window(window)] == model.in_window(window)
+        whole = Window(brand=window.brand, start=NOON - 100 * BIN, end=NOON + 20 * BIN, tone=window.tone)
+        assert store.persons(whole) == model.persons(whole)
+        halved = Window(brand=window.brand, start=NOON - 25 * BIN, end=NOON + 20 * BIN, tone=window.tone)
+        assert store.persons(halved) == model.persons(halved)
         span = (window.brand, window.start, window.end)
         assert store.series(*span, width=width) == model.series(*span, width=width)
         day = timedelta(days=1)
@@ -303,10 +311,155 @@ def _work(opener: Opener, examples: int, steps: int) -> None:
 
 
 def test_does_what_the_model_does(open_engine: Opener) -> None:
-    _work(open_engine, 12, 12)
+    _work(open_engine, 25, 20)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_does_what_the_model_does_for_long(open_engine: Opener) -> None:
     _work(open_engine, 400, 40)
+
+
+# --- examples: the same bodies, one meaning each ------------------------------------------------------------------
+
+
+def _names(page: Any, *names: str) -> list[str]:
+    known = {uid(name): name for name in names}
+    return [known[found.uid] for found in page.mentions]
+
+
+def test_order_is_newest_second_first_then_uid(store: Store) -> None:
+    names = ["a", "b", "c", "d"]
+    same = [mention(name, at=NOON + timedelta(milliseconds=n)) for n, name in enumerate(names[:3])]
+    store.write([*same, mention("d", at=NOON - timedelta(seconds=1))])
+    expected = [*sorted(uid(n) for n in "abc"), uid("d")]
+    assert [m.uid for m in store.search(EVERYTHING).mentions] == expected
+    assert [m.uid for m in store.scan(EVERYTHING)] == expected
+
+
+def test_the_end_of_a_time_range_is_left_out(store: Store) -> None:
+    store.write([mention("a"), mention("b", at=NOON + timedelta(minutes=1))])
+    assert _names(store.search(EVERYTHING, start=NOON, end=NOON + timedelta(minutes=1)), "a", "b") == ["a"]
+
+
+def test_an_excluded_tone_speaks_of_the_same_opinion(store: Store) -> None:
+    mixed = (opinion("telekom", "negative"), opinion("bahn", "positive"))
+    store.write([mention("a", opinions=mixed), mention("b", opinions=(opinion("bahn", "negative"),))])
+    not_negative = Query(OneOpinion((("brand", ("bahn",)),), (("tone", ("negative",)),)))
+    assert _names(store.search(not_negative), "a", "b") == ["a"]
+    negative = Query(OneOpinion((("brand", ("bahn",)), ("tone", ("negative",)))))
+    assert _names(store.search(negative), "a", "b") == ["b"]
+
+
+def test_the_past_is_as_it_was_known_then(store: Store, clock: ManualClock) -> None:
+    first = clock.now()
+    store.write([mention(text="Die Telekom war langsam.")])
+    clock.advance(minutes=10)
+    second = clock.now()
+    store.write([mention(text="Die Telekom war schnell.", fetched=NOON + timedelta(minutes=1))])
+    clock.advance(minutes=10)
+    slow, fast = Query(Words((("langsam",),))), Query(Words((("schnell",),)))
+    before, just, at = second - timedelta(microseconds=1), first - timedelta(microseconds=1), second
+    assert [store.count(slow, as_of=t)[0] for t in (just, first, before, at)] == [0, 1, 1, 0]
+    assert [store.count(fast, as_of=t)[0] for t in (just, first, before, at)] == [0, 0, 0, 1]
+    assert store.get([uid("one")], as_of=before)[uid("one")].revision == 1
+    assert store.get([uid("one")], as_of=at)[uid("one")].revision == 2
+
+
+def test_the_past_ends_ten_seconds_ago(store: Store, clock: ManualClock) -> None:
+    store.write([mention()])
+    assert store.count(EVERYTHING, as_of=clock.now()) == (0, 0)
+    clock.advance(seconds=10)
+    assert store.count(EVERYTHING, as_of=clock.now() + timedelta(days=1)) == (1, 1)
+
+
+def test_historic_mentions_are_drawn_and_alarm_nobody(store: Store) -> None:
+    store.write([mention("a", historic=True), mention("b", author="b" * 32)])
+    window = Window(brand="telekom", start=NOON, end=NOON + BIN)
+    assert (store.persons(window).persons, len(store.in_window(window))) == (1, 1)
+    assert store.persons_by_bin(window, width=BIN) == {NOON: 2}
+    assert store.series("telekom", NOON, NOON + BIN)[0].posts == 2
+
+
+def test_first_time_looks_back_four_weeks(store: Store) -> None:
+    old = [mention(days, at=NOON - timedelta(days=days), author=str(days) * 16) for days in (27, 29)]
+    store.write([*old, mention("a", author="27" * 16), mention("b", author="29" * 16)])
+    found = store.persons(Window(brand="telekom", start=NOON, end=NOON + BIN))
+    assert (found.persons, found.first_time) == (2, 1)
+
+
+def test_nameless_authors_are_one_person_per_story(store: Store) -> None:
+    copies = [mention(n, author=None, story=uid("s"), opinions=(opinion(),)) for n in ("s", "t", "u")]
+    store.write([*copies, mention("v", author=None)])
+    window = Window(brand="telekom", start=NOON, end=NOON + BIN)
+    assert (store.persons(window).persons, store.persons(window).without_author) == (2, 2)
+    store.join_stories(uid("s"), uid("v"))
+    assert store.persons(window).persons == 1
+    assert store.count(EVERYTHING) == (4, 1)
+    assert {m.uid for m in store.story_members(uid("v"))} == {uid(n) for n in "stuv"}
+    assert store.count(Query(Field("story", (uid("v"),)))) == (4, 1)
+
+
+def test_the_same_batch_twice_revises_nothing(store: Store) -> None:
+    batch = [mention(n, at=NOON - timedelta(minutes=n)) for n in range(50)]
+    assert len(store.write(batch).created) == 50
+    again = store.write(batch)
+    assert (again.created, again.revised, len(again.unchanged)) == ((), (), 50)
+
+
+def test_a_replay_of_the_erased_is_refused(store: Store) -> None:
+    store.write([mention("a"), mention("b", author="b" * 32)])
+    assert store.erase_author("a" * 32, "asked for") == [uid("a")]
+    assert store.write([mention("a")]).refused == ((uid("a"), "erased"),)
+    assert store.history(uid("a")) == []
+    assert _names(store.search(EVERYTHING), "b") == ["b"]
+
+
+def test_what_is_older_than_the_retention_is_refused(store: Store, clock: ManualClock) -> None:
+    old = mention("a", at=clock.now() - RETENTION - timedelta(seconds=1))
+    assert store.write([old]).refused == ((uid("a"), "older than the retention"),)
+
+
+def test_bands_are_found_in_this_week_and_the_last(store: Store) -> None:
+    store.write([mention("a"), mention("b")])
+    store.note_signatures({uid("a"): [1, 2**64 - 1], uid("b"): [3]}, 10)
+    wanted = {"x": [2**64 - 1, 7], "y": [3, 1], uid("a"): [1]}
+    both = sorted([uid("a"), uid("b")])
+    assert store.story_of(wanted, 10) == {"x": [uid("a")], "y": both, uid("a"): []}
+    assert store.story_of(wanted, 11)["y"] == both
+    assert store.story_of(wanted, 12)["y"] == []
+
+
+def test_first_stored_since_knows_the_first_revision(store: Store, clock: ManualClock) -> None:
+    store.write([mention("a")])
+    clock.advance(minutes=1)
+    moment = clock.now()
+    store.write([mention("b"), mention("a", text="anders", fetched=NOON + BIN)])
+    assert [m.uid for m in store.first_stored_since(moment)] == [uid("b")]
+    assert len(store.first_stored_since(moment - BIN)) == 2
+
+
+def test_a_backup_is_a_store_of_its_own(open_engine: Opener, store: Store, tmp_path: Path, clock: ManualClock) -> None:
+    store.write([mention("a"), mention("b")])
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    store.backup(folder / "mentions.db")
+    store.erase([uid("a")], "later")
+    copy = open_engine(folder, clock)
+    assert copy.count(EVERYTHING) == (2, 1)
+    assert copy.check() == []
+    copy.close()
+
+
+def test_a_strange_cursor_is_an_error(store: Store) -> None:
+    with pytest.raises(ValueError, match="no cursor"):
+        store.search(EVERYTHING, after="'; DROP TABLE mention")
+
+
+def test_pages_stay_put_while_others_write(store: Store) -> None:
+    store.write([mention(n, at=NOON - timedelta(minutes=n)) for n in range(6)])
+    first = store.search(EVERYTHING, limit=3)
+    store.write([mention("new", at=NOON + timedelta(minutes=1))])
+    second = store.search(EVERYTHING, limit=3, after=first.after)
+    assert [m.uid for m in (*first.mentions, *second.mentions)] == [uid(n) for n in range(6)]
+    assert second.after is None

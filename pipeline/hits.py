@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from pipeline.spelling import lower, unify
 from pipeline.terms import SHORT, Role, Term
@@ -11,6 +13,8 @@ from pipeline.words import Via
 
 HEAD = 3
 """Least number of letters a name must be continued by to make a compound."""
+LONGEST_WORD = 100
+"""Characters looked at on either side of a hit for the rest of its word: a bound on the time."""
 FALSE_COMPOUNDS = ("telekommunik",)
 """Ordinary words that begin like a well-known name."""
 
@@ -23,6 +27,30 @@ _TOP_LEVEL = re.compile(r"\.(?:[a-z]{2,3}\.)?[a-z]{2,12}(?![\w.-])")
 _VOWEL = re.compile("[aeiouyäöü]")
 
 
+class Spans:
+    """Places in a text that are asked many times which of them touch a place; quick however many there are."""
+
+    def __init__(self, spans: Iterable[tuple[int, int]]) -> None:
+        self._spans = sorted(spans)
+        self._starts = [start for start, _ in self._spans]
+        self._longest = max((end - start for start, end in self._spans), default=0)
+
+    def touching(self, start: int, end: int) -> list[int]:
+        """Numbers (in order of position) of the places that share a character with this one."""
+        if not self._spans:
+            return []
+        first = bisect_right(self._starts, start - self._longest)
+        last = bisect_left(self._starts, end)
+        return [at for at in range(first, last) if self._spans[at][1] > start]
+
+    def around(self, start: int, end: int) -> bool:
+        """Whether one of the places contains this one."""
+        return any(self._spans[at][0] <= start and end <= self._spans[at][1] for at in self.touching(start, end))
+
+
+NOWHERE = Spans(())
+
+
 @dataclass(slots=True)
 class Text:
     """A text under examination: as written (``plain``: one form of apostrophe), folded, and its addresses."""
@@ -30,9 +58,9 @@ class Text:
     given: str
     plain: str
     folded: str
-    paths: list[tuple[int, int]] = field(default_factory=list)
-    hosts: list[tuple[int, int]] = field(default_factory=list)
-    mails: list[tuple[int, int]] = field(default_factory=list)
+    paths: Spans = NOWHERE
+    hosts: Spans = NOWHERE
+    mails: Spans = NOWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +79,12 @@ def examine(text: str) -> Text:
     plain = unify(text)
     seen = Text(text, plain, lower(plain))
     if "/" in text or "www." in seen.folded:
-        for match in _ADDRESS.finditer(seen.folded):
-            seen.hosts.append(match.span("host" if match["host"] else "bare"))
-            seen.paths.append(match.span("path" if match["host"] else "rest"))
+        found = list(_ADDRESS.finditer(seen.folded))
+        seen.hosts = Spans(match.span("host" if match["host"] else "bare") for match in found)
+        seen.paths = Spans(match.span("path" if match["host"] else "rest") for match in found)
     if "@" in text:
-        seen.mails = [match.span() for match in _MAIL.finditer(seen.folded)]
+        seen.mails = Spans(match.span() for match in _MAIL.finditer(seen.folded))
     return seen
-
-
-def _inside(spans: list[tuple[int, int]], start: int, end: int) -> bool:
-    return any(low <= start and end <= high for low, high in spans)
 
 
 def _is_word(character: str) -> bool:
@@ -81,7 +105,8 @@ def is_context(folded: str, start: int, end: int) -> bool:
 
 
 def _word_end(text: str, at: int) -> int:
-    while at < len(text) and text[at].isalnum():
+    last = min(len(text), at + LONGEST_WORD)
+    while at < last and text[at].isalnum():
         at += 1
     return at
 
@@ -89,17 +114,17 @@ def _word_end(text: str, at: int) -> int:
 def _compound_end(text: str, at: int) -> int:
     """The end of the hyphenated word that goes on at ``at``: hyphens count where letters follow."""
     at = _word_end(text, at)
-    while at + 1 < len(text) and text[at] in "-_" and text[at + 1].isalnum():
+    last = min(len(text), at + LONGEST_WORD)
+    while at + 1 < last and text[at] in "-_" and text[at + 1].isalnum():
         at = _word_end(text, at + 1)
     return at
 
 
 def _compound_start(text: str, at: int) -> int:
     """The begin of the hyphenated word that ends before ``at``."""
-    while at > 1 and text[at - 1] in "-_" and text[at - 2].isalnum():
-        at -= 1
-        while at > 0 and text[at - 1].isalnum():
-            at -= 1
+    first = max(at - LONGEST_WORD, 1)
+    while at > first and text[at - 1] in "-_" and text[at - 2].isalnum():
+        at = _word_start(text, at - 1)
     return at
 
 
@@ -110,15 +135,15 @@ def judge(text: Text, term: Term, start: int, end: int) -> Hit | None:
         return None
     if term.exact and folded[start - 1 : start] != "#" and text.plain[start:end] != term.exact:
         return None
-    if _inside(text.mails, start, end):
+    if text.mails.around(start, end):
         return _refuse(folded, term, start, end, "part of a mail address")
     if term.role is Role.ACCOUNT:
         return _judge_account(folded, term, start, end)
     if term.role is Role.DOMAIN:
         return _judge_domain(text, term, start, end)
-    if _inside(text.paths, start, end):
+    if text.paths.around(start, end):
         return _refuse(folded, term, start, end, "part of an address")
-    if _inside(text.hosts, start, end):
+    if text.hosts.around(start, end):
         if _is_own_label(folded, start, end):
             return _named(term, start, end, "address of")
         return _refuse(folded, term, start, end, "part of an address")
@@ -140,7 +165,7 @@ def _judge_account(folded: str, term: Term, start: int, end: int) -> Hit | None:
 def _judge_domain(text: Text, term: Term, start: int, end: int) -> Hit | None:
     before, after = text.folded[start - 1 : start], text.folded[end : end + 2]
     longer = _is_word(after[:1] or " ") or after[:1] == "-" or (after[:1] == "." and after[1:].isalnum())
-    if longer or before in ("-", "_") or _inside(text.paths, start, end):
+    if longer or before in ("-", "_") or text.paths.around(start, end):
         return _refuse(text.folded, term, start, end, "part of another address")
     return Hit(term, start, end, f"own domain {term.label}", Via.HANDLE)
 
@@ -181,7 +206,8 @@ def _refuse(folded: str, term: Term, start: int, end: int, reason: str) -> Hit:
 
 
 def _word_start(text: str, at: int) -> int:
-    while at > 0 and text[at - 1].isalnum():
+    first = max(at - LONGEST_WORD, 0)
+    while at > first and text[at - 1].isalnum():
         at -= 1
     return at
 

@@ -13,7 +13,7 @@ One Aho-Corasick automaton holds all spellings of all brands. A hit is then judg
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +21,7 @@ import ahocorasick_rs
 
 from pipeline.configuration import Brand
 from pipeline.draft import Match
-from pipeline.hits import Hit, Text, examine, is_context, judge, opens
+from pipeline.hits import Hit, Spans, Text, examine, is_context, judge, opens
 from pipeline.spelling import fold
 from pipeline.terms import Role, Term, terms_of
 
@@ -135,8 +135,10 @@ def _decide(seen: _Found) -> list[Hit]:
     """What counts and what is rejected for one brand: exclusions first, then the longest hits, then context."""
     excluded: dict[tuple[int, int], Hit] = {}
     free: list[Hit] = []
+    exclusions = sorted(seen.exclusions, key=_place)
+    places = Spans(_place(exclusion) for exclusion in exclusions)
     for hit in seen.hits:
-        exclusion = _excluding(hit, seen.exclusions)
+        exclusion = _excluding(hit, [exclusions[at] for at in places.touching(hit.start, hit.end)])
         if exclusion:
             excluded[exclusion.start, exclusion.end] = exclusion
         else:
@@ -144,21 +146,19 @@ def _decide(seen: _Found) -> list[Hit]:
     counting = _longest([hit for hit in free if not hit.refused])
     firm = seen.context or any(not hit.term.needs_context for hit in counting)
     settled = [hit if firm else _without_context(hit) for hit in counting]
-    refused = [exclusion for exclusion in excluded.values() if not _touches(exclusion, settled)]
-    outside = [hit for hit in free if hit.refused and not _touches(hit, [*settled, *refused])]
+    refused = _apart(excluded.values(), settled)
+    outside = _apart((hit for hit in free if hit.refused), [*settled, *refused])
     return [*settled, *refused, *_longest(outside)]
 
 
-def _excluding(hit: Hit, exclusions: list[Hit]) -> Hit | None:
-    """The longest exclusion that touches a hit and is not part of a longer phrase that counts."""
-    touching = [
+def _excluding(hit: Hit, touching: list[Hit]) -> Hit | None:
+    """The longest exclusion that touches a hit, but for those that are part of a longer phrase that counts."""
+    strong = [
         exclusion
-        for exclusion in exclusions
-        if exclusion.start < hit.end
-        and hit.start < exclusion.end
-        and not (hit.start <= exclusion.start and exclusion.end <= hit.end and _core(hit) > _core(exclusion))
+        for exclusion in touching
+        if not (hit.start <= exclusion.start and exclusion.end <= hit.end and _core(hit) > _core(exclusion))
     ]
-    return max(touching, key=_core, default=None)
+    return max(strong, key=_core, default=None)
 
 
 def _core(hit: Hit) -> int:
@@ -166,8 +166,14 @@ def _core(hit: Hit) -> int:
     return len(hit.term.label)
 
 
-def _touches(hit: Hit, others: list[Hit]) -> bool:
-    return any(other.start < hit.end and hit.start < other.end for other in others)
+def _place(hit: Hit) -> tuple[int, int]:
+    return hit.start, hit.end
+
+
+def _apart(hits: Iterable[Hit], others: Iterable[Hit]) -> list[Hit]:
+    """The hits that touch none of the others."""
+    places = Spans(_place(other) for other in others)
+    return [hit for hit in hits if not places.touching(hit.start, hit.end)]
 
 
 def _longest(hits: list[Hit]) -> list[Hit]:

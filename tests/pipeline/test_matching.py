@@ -357,3 +357,23 @@ def test_a_name_between_blanks_is_always_found(before: str, name: str, after: st
 def test_ordinary_words_are_no_compounds_even_without_exclusions(text: str) -> None:
     bare = Matcher({"t": Brand(name="Telekom")})
     assert found(bare, text) == ""
+
+
+PATHS = [
+    "Telekom-",
+    "S-Bahn ",
+    "Telekom ",
+    "@telekom_",
+    "https://a.example/telekom ",
+    "1&1&",
+    "Bahn.",
+    "a.b@telekom.de ",
+]
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("piece", PATHS)
+def test_work_stays_bounded_on_hostile_texts(piece: str) -> None:
+    """Any step that is not linear in these 200,000 characters would take minutes."""
+    matches, rejected = EXAMPLES.find(piece * (200_000 // len(piece)))
+    assert len(matches) + len(rejected) > 0

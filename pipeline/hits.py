@@ -45,6 +45,8 @@ class Spans:
 
     def around(self, start: int, end: int) -> bool:
         """Whether one of the places contains this one."""
+        if not self._spans:
+            return False
         return any(self._spans[at][0] <= start and end <= self._spans[at][1] for at in self.touching(start, end))
 
 

@@ -21,7 +21,7 @@ import ahocorasick_rs
 
 from pipeline.configuration import Brand
 from pipeline.draft import Match
-from pipeline.hits import Hit, Spans, Text, examine, is_context, judge, opens
+from pipeline.hits import NOWHERE, Hit, Spans, Text, examine, is_context, judge, opens
 from pipeline.spelling import fold
 from pipeline.terms import Role, Term, terms_of
 
@@ -72,7 +72,9 @@ class Matcher:
     def _look(self, text: Text) -> dict[str, _Found]:
         found: dict[str, _Found] = {}
         for term, start, end in self._raw(text.folded):
-            seen = found.setdefault(term.brand, _Found())
+            seen = found.get(term.brand)
+            if seen is None:
+                seen = found[term.brand] = _Found()
             if term.role is Role.CONTEXT:
                 seen.context = seen.context or is_context(text.folded, start, end)
             elif term.role is Role.EXCLUSION:
@@ -136,7 +138,7 @@ def _decide(seen: _Found) -> list[Hit]:
     excluded: dict[tuple[int, int], Hit] = {}
     free: list[Hit] = []
     exclusions = sorted(seen.exclusions, key=_place)
-    places = Spans(_place(exclusion) for exclusion in exclusions)
+    places = Spans(_place(exclusion) for exclusion in exclusions) if exclusions else NOWHERE
     for hit in seen.hits:
         exclusion = _excluding(hit, [exclusions[at] for at in places.touching(hit.start, hit.end)])
         if exclusion:
@@ -172,8 +174,11 @@ def _place(hit: Hit) -> tuple[int, int]:
 
 def _apart(hits: Iterable[Hit], others: Iterable[Hit]) -> list[Hit]:
     """The hits that touch none of the others."""
+    listed = list(hits)
+    if not listed:
+        return []
     places = Spans(_place(other) for other in others)
-    return [hit for hit in hits if not places.touching(hit.start, hit.end)]
+    return [hit for hit in listed if not places.touching(hit.start, hit.end)]
 
 
 def _longest(hits: list[Hit]) -> list[Hit]:

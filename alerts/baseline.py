@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from math import ceil, sqrt
 from zoneinfo import ZoneInfo
@@ -42,6 +42,8 @@ PRIOR_SHARE, PRIOR_SHARE_N = 0.25, 8.0
 PEAK = 2.0
 """How much busier than its mean the busiest usual hour may be."""
 DISPERSION = 0.25
+NEWCOMER = timedelta(days=1)
+"""A source first read longer ago than this, and a brand new to it: the brand was added to the configuration later."""
 
 
 class SourceLevel(msgspec.Struct, array_like=True):
@@ -128,8 +130,9 @@ def feed(baseline: Baseline, view: SourceView, until: datetime, cells: Iterable[
     last = bin_of(until)
     level = baseline.sources.get(view.id)
     fresh = level is None
+    cells = list(cells)
     if level is None:
-        begin = last if view.complete_from is None else min(last, ceil(view.complete_from.timestamp() / STEP))
+        begin = _begin(view, until, cells)
         level = SourceLevel(until=begin, armed=last, at=begin // HOUR)
     elif last <= level.until:
         return False
@@ -142,6 +145,20 @@ def feed(baseline: Baseline, view: SourceView, until: datetime, cells: Iterable[
     _learn(baseline, level, view, before, zone)
     baseline.sources[view.id] = level
     return True
+
+
+def _begin(view: SourceView, until: datetime, cells: Sequence[Cell]) -> int:
+    """From when on a source's silence about the brand means something.
+
+    On a source that has been read for long, a brand seen for the first time was most likely not looked for before.
+    """
+    last = bin_of(until)
+    if view.complete_from is None:
+        return last
+    begin = min(last, ceil(view.complete_from.timestamp() / STEP))
+    if view.first_contact is None or until - view.first_contact < NEWCOMER:
+        return begin
+    return max(begin, min((bin_of(cell.start) for cell in cells), default=last))
 
 
 def _learn(baseline: Baseline, level: SourceLevel, view: SourceView, before: int, zone: str) -> None:

@@ -62,6 +62,7 @@ def read_sources(conn: sa.Connection) -> tuple[SourceView, ...]:
             channel=row.channel,
             complete_from=row.complete_from,
             watermark=row.watermark,
+            first_contact=row.first_contact_at,
             holes=tuple((hole.start, hole.end) for hole in by_source.get(row.id, ())),
         )
         for row in rows

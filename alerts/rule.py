@@ -23,6 +23,8 @@ class SourceView(msgspec.Struct, frozen=True, kw_only=True):
     watermark: datetime | None
     """Cells that end at or before it are final."""
     holes: tuple[tuple[datetime, datetime], ...] = ()
+    first_contact: datetime | None = None
+    """When it was read for the first time; a brand that came later was not looked for before."""
 
 
 class Needs(msgspec.Struct, frozen=True, kw_only=True):

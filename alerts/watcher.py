@@ -111,12 +111,22 @@ class Watcher:
         self._folder, self._post, self._fault = folder, post, fault
 
     def tick(self) -> TickReport:
-        """Look at everything once. Raises StoreError where the store cannot answer; nothing is half written then."""
+        """Look at everything once. Where one brand fails the others are looked at first; then its error is raised.
+
+        StoreError: the store cannot answer. Nothing is ever half written.
+        """
         now = self._clock.now()
         report = TickReport(messages=blind.look(self._configuration, self._state, now, self._post))
+        failed: list[Exception] = []
         for brand in self._configuration.brands:
-            report = self._brand(brand, now, report.plus(brands=1))
-        return report.plus(messages=self._release(now))
+            try:
+                report = self._brand(brand, now, report.plus(brands=1))
+            except Exception as error:
+                failed.append(error)
+        report = report.plus(messages=self._release(now))
+        if failed:
+            raise failed[0]
+        return report
 
     def _release(self, now: datetime) -> int:
         with self._state.begin() as conn:

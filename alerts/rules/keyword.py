@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from alerts.rule import Alert, Evidence, Needs
 from pipeline.mention import Mention
+from pipeline.query.errors import QueryError
+from pipeline.query.parse import parse
 
 OLDEST = timedelta(hours=48)
 
@@ -20,6 +23,16 @@ class KeywordOptions(BaseModel):
 
     query: str = Field(min_length=1, description="A search, as on the mentions page.")
     level: int = Field(2, ge=1, le=6, description="Wind force that a hit has at least.")
+
+    @field_validator("query")
+    @classmethod
+    def _readable(cls, value: str) -> str:
+        """A search that cannot be parsed is an error of the configuration, found before it is needed."""
+        try:
+            parse(value, now=datetime(2026, 1, 1, tzinfo=UTC), zone=ZoneInfo("UTC"))
+        except QueryError as error:
+            raise ValueError(str(error)) from None
+        return value
 
 
 class Keyword:

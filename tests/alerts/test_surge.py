@@ -268,3 +268,19 @@ def test_return_period_is_the_documented_formula() -> None:
 def test_options_are_checked() -> None:
     with pytest.raises(ValueError):
         SurgeOptions.model_validate({"min_person": 3})
+
+
+def test_a_brand_added_later_is_learned_from_its_first_mention() -> None:
+    """Silence before the brand was in the configuration teaches nothing; at a new source it does."""
+    end = at(BACK)
+    found = {}
+    for age in (60, 0.1):
+        contact = end - timedelta(days=age)
+        views = [
+            SourceView(
+                id="forum", state="healthy", channel="forum", complete_from=START, watermark=end, first_contact=contact
+            )
+        ]
+        state, _ = Surge().evaluate(None, Evidence(brand="x", final_until={"forum": end}, sources=views), end)
+        found[age] = Surge().usual(state, "Europe/Berlin").learning()
+    assert found == {60: True, 0.1: False}

@@ -19,7 +19,7 @@ from pipeline.words import Channel, IncidentState, ToneLabel
 STEPS = ("read", "evaluated", "before_commit", "after_commit")
 
 
-class Killed(Exception):
+class Killed(BaseException):
     """The process died here."""
 
 
@@ -286,3 +286,23 @@ def test_news_reports_count_as_outlets(world: World) -> None:
     world.watcher().tick()
     shown = facts(world.configuration, world.store, world.state, "acme", world.now)
     assert shown.outlets == 3
+
+
+def test_one_brand_that_fails_does_not_keep_the_others_from_being_watched(tmp_path: Path) -> None:
+    brands = {"broken": {"name": "Broken"}, "acme": {"name": "Acme"}}
+    world = World(
+        tmp_path, configuration=CONFIGURATION.model_validate({**CONFIGURATION.model_dump(), "brands": brands})
+    )
+    world.quiet()
+    world.burst(30)
+    seen = []
+
+    def fault(step: str) -> None:
+        seen.append(step)
+        if len(seen) == 1:
+            raise RuntimeError("broken brand")
+
+    with pytest.raises(RuntimeError, match="broken brand"):
+        world.watcher(fault).tick()
+    assert [row[1:] for row in world.told()] == [(1, "pr", "new")]
+    world.close()

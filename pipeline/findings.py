@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as attribute
 from difflib import get_close_matches
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -27,7 +28,7 @@ class Finding:
     value: str | None = None
     """The wrong word as it stands in the file; None where it might be a secret."""
     nearest: str | None = None
-    details: Mapping[str, str] = field(default_factory=dict)
+    details: Mapping[str, str] = attribute(default_factory=dict)
     warning: bool = False
 
     def text(self, speech: Speech) -> str:

@@ -20,7 +20,7 @@ def configure(level: int = logging.WARNING, *, part: str = "") -> None:
             _renderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # as it is then, not now
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(

@@ -42,7 +42,6 @@ class Preview:
 def look_at(url: str, fetch: Fetch, now: datetime, zone: ZoneInfo, spider: str = "auto") -> Preview:
     """What would be found at an address."""
     from crawlers.parse import parse_document
-
     from crawlers.parsing import PageFile
 
     try:

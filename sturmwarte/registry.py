@@ -7,10 +7,9 @@ from pipeline.toml import Registry
 
 def build_registry() -> Registry:
     """The option models of all spiders, rules and notifiers that are installed."""
-    from crawlers.registry import spiders
-
     from alerts.notifiers.registry import notifiers
     from alerts.registry import rules
+    from crawlers.registry import spiders
 
     return Registry(
         spiders={name: spider.Options for name, spider in spiders().items()},

@@ -25,9 +25,8 @@ def parse(
 ) -> None:
     """help.parse"""
     from crawlers.parse import parse_document
-    from crawlers.registry import spiders
-
     from crawlers.parsing import PageFile
+    from crawlers.registry import spiders
 
     one_of(spider, ["auto", *spiders()], "unknown_spider")
     if not is_address(url):

@@ -93,7 +93,6 @@ def _change(here: Desk, source: str, who: str, what: str, change: Any) -> None:
 def _sync(here: Desk, connection: sa.Connection) -> None:
     """Take over sources of the configuration that the service has not met yet; without one all stay as they are."""
     from crawlers.registry import spiders
-
     from pipeline.state.sources import sync
 
     if here.file is not None:

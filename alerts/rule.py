@@ -10,7 +10,7 @@ import msgspec
 from pydantic import BaseModel
 
 from pipeline.mention import Mention
-from pipeline.store.protocol import Cell
+from pipeline.store.protocol import Cell as Cell
 
 
 class SourceView(msgspec.Struct, frozen=True, kw_only=True):

@@ -36,8 +36,7 @@ from alerts.baseline import (
     views,
 )
 from alerts.detection import beta_binomial_tail, nb_tail, usual_range
-from alerts.rule import Alert, Critic, Evidence, Needs, SourceView
-from pipeline.store.protocol import Cell
+from alerts.rule import Alert, Cell, Critic, Evidence, Needs, SourceView
 
 WINDOWS = (3, HOUR, 3 * HOUR)
 """In bins: 15 minutes, one hour, three hours."""

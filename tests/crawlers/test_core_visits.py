@@ -57,6 +57,17 @@ def test_second_visit_reads_only_what_changed(board: Any, pages: Any) -> None:
     assert report.watermark is not None and report.watermark > first
 
 
+def test_a_moved_source_is_first_contact_again(board: Any, pages: Any) -> None:
+    board.visit()
+    before = board.row().watermark
+    board.sources["board"]["url"] += "?moved"
+    board.site.pages |= {"/list?moved": pages.listing({"c": 9}), "/thread/c": pages.posts(9)}
+    assert board.visit().complete
+    fresh = next(item for item in board.pipeline.items.values() if item.native_id == "/ p9")
+    assert fresh.first_contact and fresh.watermark is None
+    assert board.row().watermark > before
+
+
 def test_a_lost_thread_keeps_watermark_and_cursor_but_not_what_was_read(board: Any, pages: Any) -> None:
     board.site.pages["/thread/b"] = pages.reply(b"broken", 500)
     report = board.visit()

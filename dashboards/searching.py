@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from alerts.incidents import get_incident, incident_number, members
+from alerts.incidents import UnknownIncident, get_incident, incident_number, members
 from dashboards.house import House
 from pipeline.configuration import Configuration
 from pipeline.duration import parse_duration
@@ -18,6 +18,8 @@ from pipeline.query.tree import Query
 FILTERS = ("brand", "tone", "channel", "source", "kind")
 SPANS = ("24h", "7d", "30d", "365d", "all")
 DEFAULT_SPAN = "7d"
+LARGEST = 10**12
+"""No incident has such a number; both databases would refuse one beyond 64 bits."""
 _EITHER = re.compile(r"\bOR\b|\|\|")
 _PLAIN = re.compile(r"[\w.-]+")
 
@@ -93,6 +95,8 @@ def query_of(house: House, text: str, now: datetime) -> Query:
 def incident_members(house: House, value: str) -> frozenset[str]:
     """The uids of an incident's mentions, for ``incident:R-0001``. Raises UnknownIncident."""
     number = incident_number(value)
+    if number >= LARGEST:
+        raise UnknownIncident(value)
     with house.state().read() as connection:
         get_incident(connection, number)
         return members(connection, number)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -19,6 +19,7 @@ from pipeline.i18n import Speech
 
 router = APIRouter(include_in_schema=False)
 
+OLDEST = timedelta(days=3660)
 WIDE, NARROW, HEIGHT, LOW = 760, 340, 190, 110
 
 
@@ -34,11 +35,15 @@ def chart(
     """The chart of one brand as the page of that moment shows it."""
     if brand not in reader.configuration.brands:
         raise HTTPException(404)
-    moment = at if at and at.tzinfo else reader.now
-    facts = situation(reader.house, brand, moment)
+    facts = situation(reader.house, brand, moment_of(at, reader.now))
     width, height = NARROW if narrow else WIDE, LOW if low else HEIGHT
     drawn = draw(facts, reader.language, reader.configuration.zone, width, height, dark)
     return Response(drawn, media_type="image/svg+xml")
+
+
+def moment_of(at: datetime | None, now: datetime) -> datetime:
+    """The moment an address asks for, if it is one of the last years; else now."""
+    return at if at and at.tzinfo and now - OLDEST <= at <= now else now
 
 
 @lru_cache(maxsize=64)

@@ -27,6 +27,7 @@ from alerts.silences import active
 from dashboards.acting import ACTIONS, act_on
 from dashboards.house import NotReady
 from dashboards.reader import FormHere, Reader, ReaderHere, field, remember_name
+from dashboards.searching import LARGEST
 from dashboards.situations import situation
 from dashboards.web.mentions import rows_of
 from dashboards.web.rendering import back, page
@@ -117,7 +118,7 @@ def number_of(name: str) -> int:
         number = incident_number(name)
     except UnknownIncident:
         raise HTTPException(404) from None
-    if number >= 10**12:
+    if number >= LARGEST:
         raise HTTPException(404)
     return number
 

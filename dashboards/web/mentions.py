@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 
 import msgspec
 from fastapi import APIRouter
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 
 from dashboards.house import NotReady
 from dashboards.memberships import incidents_of
 from dashboards.reader import Reader, ReaderHere
 from dashboards.searching import SPANS, BadParameter, Search, has, narrowed, query_of, search_of, widened
 from dashboards.web.marking import Piece, marked, wanted_stems
-from dashboards.web.rendering import link, page
+from dashboards.web.rendering import back, link, page
 from pipeline.mention import Mention
 from pipeline.query.parse import QueryError
 from pipeline.query.tree import Query
@@ -50,7 +50,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @router.get("/mentions", response_class=HTMLResponse)
-def show(reader: ReaderHere) -> HTMLResponse:
+def show(reader: ReaderHere) -> Response:
     """The mentions that a search finds, or what is wrong with the search."""
     try:
         search = search_of(reader.configuration, reader.request.query_params, reader.now)
@@ -78,13 +78,16 @@ def broken(reader: Reader, search: Search, message: str, position: int | None, *
     return page(reader, "mentions_error.html", status, search=search, message=message, caret=caret, link=link)
 
 
-def found(reader: Reader, search: Search) -> HTMLResponse:
-    """The page of hits. Raises QueryError, QueryTimeout, NotReady."""
+def found(reader: Reader, search: Search) -> Response:
+    """The page of hits; from the start where ``after`` is none of ours. Raises QueryError, QueryTimeout, NotReady."""
     store, asked = reader.house.store(), query_of(reader.house, search.text, reader.now)
     shown = asked if search.copies else query_of(reader.house, without_copies(search.text), reader.now)
     as_of = moment_of(search, asked, reader.now)
     span = {"start": search.start, "end": search.end}
-    hits = store.search(shown, **span, limit=PAGE, after=search.after, as_of=as_of)
+    try:
+        hits = store.search(shown, **span, limit=PAGE, after=search.after, as_of=as_of)
+    except ValueError:
+        return back(address(search, after=None))
     posts, persons = store.count(shown, **span, as_of=as_of)
     hidden = 0 if search.copies else store.count(asked, **span, as_of=as_of)[0] - posts
     return page(

@@ -21,12 +21,12 @@ def local_time(reader: Reader) -> Callable[[datetime | None], str]:
     return written
 
 
-def ago(reader: Reader, at: datetime) -> str:
-    """``35 min`` below an hour, else the local time."""
+def since(reader: Reader, at: datetime) -> str:
+    """``seit 35 min`` below an hour, else ``seit 09:20 Uhr``."""
     passed = reader.now - at
     if timedelta(0) <= passed < timedelta(hours=1):
-        return reader.speech.say("pages.time.ago", span=passed)
-    return local_time(reader)(at)
+        return reader.speech.say("pages.time.since_span", span=passed)
+    return reader.speech.say("pages.time.since_time", at=local_time(reader)(at))
 
 
 def is_today(reader: Reader, at: datetime) -> bool:

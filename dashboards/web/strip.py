@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from dashboards.house import NotReady
 from dashboards.reader import Reader
-from dashboards.web.moments import ago
+from dashboards.web.moments import since
 from pipeline.state.tables import source
 from pipeline.words import SourceState
 
@@ -70,7 +70,7 @@ def _unseeing(reader: Reader, state: SourceState, rows: list[sa.Row[tuple[object
     say, row = reader.speech.say, rows[0]
     name = reader.configuration.source_name(row.id)
     reason = row.reason or say("pages.strip.no_reason")
-    text = say(f"pages.strip.{state}.text", n=len(rows), name=name, since=ago(reader, row.state_since), reason=reason)
+    text = say(f"pages.strip.{state}.text", n=len(rows), name=name, since=since(reader, row.state_since), reason=reason)
     return Notice(
         kind="warning",
         lead=say(f"pages.strip.{state}.lead", n=len(rows), total=total),

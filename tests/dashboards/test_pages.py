@@ -53,7 +53,7 @@ def test_the_situation_shows_the_numbers_of_the_facts(browser: TestClient, seed:
     text = words(browser.get("/").text)
     assert "Nordnetz: 28 Personen äußern sich" in text
     assert "Kopien nicht gezählt" in text
-    assert "1 von 4 Quellen ist blind: Portal D liefert nichts seit 35 min (Anmeldung verlangt)." in text
+    assert "1 von 4 Quellen ist blind: Portal D liefert seit 35 min nichts (Anmeldung verlangt)." in text
     assert text.index("Nordnetz: 28") < text.index("Gleisbahn:")
     api = browser.get("/api/situation").json()["brands"]
     assert (api[0]["brand"], api[0]["persons"], api[0]["level"]) == ("nordnetz", 28, 3)
@@ -189,3 +189,26 @@ def test_every_phrase_of_a_template_exists() -> None:
 
 def test_a_time_of_day_is_local() -> None:
     assert Speech("de", configuration().timezone).clock_time(NOW) == "11:05"
+
+
+@pytest.mark.parametrize(
+    ("path", "parameters", "status"),
+    [
+        ("/charts/nordnetz.svg", {"at": "0001-01-01T00:00:00Z"}, 200),
+        ("/charts/nordnetz.svg", {"at": "9999-12-31T23:59:59Z"}, 200),
+        ("/charts/nordnetz.svg", {"at": "gestern"}, 422),
+        ("/mentions", {"q": "\x00"}, 400),
+        ("/mentions", {"q": "a" * 2500}, 400),
+        ("/mentions", {"q": "(" * 300}, 400),
+        ("/mentions", {"after": "nonsense"}, 303),
+        ("/mentions", {"from": "0001-01-01"}, 400),
+        ("/mentions", {"to": "9999-12-31T23:59:59-12:00"}, 400),
+        ("/mentions", {"span": "999999999d"}, 400),
+        ("/mentions", {"q": "incident:99999999999999999999"}, 400),
+        ("/incidents/R-99999999999999999999", {}, 404),
+        ("/incidents/²", {}, 404),
+        ("/sources/%00", {}, 404),
+    ],
+)
+def test_odd_addresses_are_answered(browser: TestClient, path: str, parameters: dict[str, str], status: int) -> None:
+    assert browser.get(path, params=parameters).status_code == status

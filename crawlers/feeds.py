@@ -74,8 +74,9 @@ def parse_feed(page: PageFile) -> Parsed:
         page=page, title=_plain(found.feed.get("title")), lang=(found.feed.get("language") or "")[:2].lower() or None
     )
     items = tuple(_items(feed, found.entries[:MAX_ENTRIES]))
-    state = Answer.OK if items else Answer.EMPTY
-    reason = "" if items else "the feed has no entries"
+    broken = bool(found.get("bozo")) and not items
+    state = Answer.OK if items else Answer.ERROR if broken else Answer.EMPTY
+    reason = "" if items else f"this is no feed: {_trouble(found)}" if broken else "the feed has no entries"
     following = [link.get("href") for link in found.feed.get("links", ()) if link.get("rel") == "next"]
     links = Links(next=tuple(filter(None, following)), items=tuple(item.url for item in items if item.url))
     return Parsed(state=state, reason=reason, items=items, links=links, lang=feed.lang)
@@ -267,11 +268,12 @@ def _is_teaser(content: str, text: str, url: str | None) -> bool:
 
 
 def _published(page: PageFile, entry: Entry) -> Published:
-    for name in ("published", "created", "updated"):
+    present = set(dict.keys(entry))  # the library's own look-up warns where a name is missing
+    for name in (name for name in ("published", "created", "updated") if name in present):
         found = parse_date(str(entry.get(name) or ""), page.now, page.zone)
         if found.at is not None:
             return found
-        parsed = entry.get(f"{name}_parsed")
+        parsed = entry.get(f"{name}_parsed") if f"{name}_parsed" in present else None
         if parsed:
             try:
                 return exact(datetime.fromtimestamp(timegm(parsed), UTC))

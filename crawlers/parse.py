@@ -60,7 +60,9 @@ def parse_document(spider: str, page: PageFile) -> dict[str, Any]:
     if parsed.threads:
         document["threads"] = [_row(row) for row in parsed.threads]
     if parsed.results or parsed.unresponsive:
-        document["results"] = [msgspec.to_builtins(result) for result in parsed.results]
+        document["results"] = [
+            msgspec.to_builtins(result) | {"engines": list(result.engines)} for result in parsed.results
+        ]
         document["unresponsive"] = [list(pair) for pair in parsed.unresponsive]
     return document
 

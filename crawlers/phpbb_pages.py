@@ -212,8 +212,9 @@ def _table_of(cell: Element) -> Element:
 
 
 def _answered(page: _Page, quotes: list[Element]) -> tuple[str | None, str | None]:
-    """Name and post id of who is quoted last, where the quote says it."""
-    for quote in reversed(quotes):
+    """Name and post id of who is quoted last, where the quote says it; quotes within quotes do not count."""
+    outer = [quote for quote in quotes if not any(other in quote.iterancestors() for other in quotes)]
+    for quote in reversed(outer):
         head = first(quote, "cite, .quotetitle, .genmed b")
         if head is None and quote.getprevious() is not None and has_class(quote.getprevious(), "quotetitle"):
             head = quote.getprevious()
@@ -267,6 +268,7 @@ def _table_posts(page: _Page) -> Iterator[ParsedItem]:
         anchor = _POST_ID.fullmatch(node.get("name") or "") if node.tag == "a" else None
         if anchor is not None:
             rows.append(_Row(anchor[1]))
+            rows[-1].take(node.getparent())
         elif rows:
             rows[-1].take(node)
     for row in rows:

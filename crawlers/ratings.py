@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -21,6 +22,7 @@ _REVIEWS = frozenset({"Review", "UserReview", "CriticReview", "EmployerReview", 
 _TEXTS = ("reviewBody", "description", "text")
 _ANSWERS = ("comment", "ownerResponse", "reply", "businessResponse", "suggestedAnswer")
 _VOTES = ("upvoteCount", "helpfulCount", "helpfulVoteCount", "votes", "voteCount")
+_ESCAPED_TAG = re.compile(r"&lt;/?(?:br|p|b|i|strong|em|div|span)\b", re.IGNORECASE)
 _NUMBER = re.compile(r"-?\d{1,6}(?:[.,]\d{1,6})?")
 
 
@@ -137,10 +139,15 @@ def _answers(page: PageFile, node: Node, review: ParsedItem) -> Iterator[ParsedI
 
 def _text(node: Node) -> str:
     for name in _TEXTS:
-        text = fragment_text(text_value(node.get(name)))
+        text = fragment_text(_unescaped(text_value(node.get(name))))
         if text:
             return text
     return ""
+
+
+def _unescaped(markup: str) -> str:
+    """Markup that was escaped once too often is markup again."""
+    return html.unescape(markup) if _ESCAPED_TAG.search(markup) else markup
 
 
 def _line(value: Any) -> str:

@@ -127,6 +127,8 @@ class Desk:
 
         retention = self.configuration.retention.mentions
         engine = self.configuration.store.engine
+        if not read_only:
+            self.folder.mkdir(parents=True, exist_ok=True)
         with closing(
             open_store(self.folder, engine, clock=self.clock, retention=retention, read_only=read_only)
         ) as store:

@@ -96,9 +96,9 @@ class _Reader:
             raise QueryError("too_deep", self._place(item), limit=MAX_LEVELS)
         self._refuse(item)
         if _is_and(item):
-            return self._all(_members(item), field, level + 1)
+            return self._all(_members(item), field, level)
         if isinstance(item, lucene.OrOperation):
-            return some_of([self._node(child, field, level + 1) for child in item.children])
+            return some_of([self._node(child, field, level) for child in item.children])
         if isinstance(item, lucene.Not | lucene.Prohibit):
             return negated(self._node(item.a, field, level + 1))
         if isinstance(item, lucene.Plus):
@@ -127,7 +127,7 @@ class _Reader:
             raise self._no_field(item, place)
         if SHAPES[name] is Shape.AS_OF:
             raise QueryError("nested_as_of", place)
-        return self._node(item.expr, name, level + 1)
+        return self._node(item.expr, name, level)
 
     def _no_field(self, item: lucene.SearchField, place: int) -> QueryError:
         """URLs and times of day look like fields to the grammar."""
@@ -147,7 +147,7 @@ class _Reader:
         return self._value(item, field, SHAPES[field])
 
     def _value(self, item: lucene.Term, field: str, shape: Shape) -> Node:
-        text, place = _plain(item), self._place(item)
+        text, place = _plain(item).removeprefix("="), self._place(item)
         if not text.strip():
             raise QueryError("needs_value", place, field=field)
         match shape:

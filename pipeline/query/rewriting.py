@@ -51,7 +51,7 @@ def _piece(text: str, at: int) -> tuple[str, int]:
     character = text[at]
     if character == "\\":
         return text[at : at + 2], 2
-    if character == '"' or text.startswith('="', at):
+    if character == '"' or (text.startswith('="', at) and text[at - 1 : at] not in ("<", ">")):
         return _phrase(text, at)
     starts_word = at == 0 or text[at - 1].isspace() or text[at - 1] == "("
     operator = text[at : at + 2]

@@ -76,7 +76,7 @@ def migrate(connection: sqlite3.Connection) -> int:
     before = version_of(connection)
     connection.execute("ROLLBACK")
     for number, script in enumerate(MIGRATIONS[before:], start=before + 1):
-        step = f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;"
+        step = f"BEGIN IMMEDIATE;\n{script}\n;\nPRAGMA user_version = {number};\nCOMMIT;"
         try:
             connection.executescript(step)
         except sqlite3.Error:

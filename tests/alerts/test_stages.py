@@ -54,6 +54,7 @@ def test_lowest_levels_and_first_word(world: World) -> None:
 def test_the_same_occasion_is_told_once(world: World) -> None:
     once = run(world, occasion(1))
     assert run(world, occasion(1)) == once == [(1, "pr", "new")]
+    assert len(world.occasions) == 1
 
 
 def test_receivers_of_the_rule(world: World) -> None:

@@ -116,10 +116,10 @@ def test_a_fivefold_surge_by_day_is_found(per_hour: float) -> None:
     assert hits[0].key == hits[0].window_end.isoformat()
 
 
-def test_friendly_volume_is_no_surge() -> None:
+def test_more_of_everything_is_attention_and_no_surge() -> None:
     traffic, begin = Traffic(2.0, days=19, seed=5), 17 * DAY + 12 * 12
-    traffic.friendly(begin, 15)
-    traffic.surge(begin, 2.5)
+    traffic.friendly(begin, 9)
+    traffic.surge(begin, 6)
     assert [alert for alert in traffic.watch(step=3) if alert.at > at(begin)] == []
 
 

@@ -235,8 +235,38 @@ def test_both_catalogues_have_the_same_phrases() -> None:
     st.text(max_size=60)
     | st.lists(
         st.sampled_from(
-            'netz AND OR NOT ( ) " [ TO ] brand: tone:negative seen:> now * ! - && \\ = ~2 ^ / stars:3 as_of:now'
-            " { } : is:copy <".split()
+            [
+                "netz",
+                "AND",
+                "OR",
+                "NOT",
+                "(",
+                ")",
+                '"',
+                "[",
+                "TO",
+                "]",
+                "brand:",
+                "tone:negative",
+                "seen:>",
+                "now",
+                "*",
+                "!",
+                "-",
+                "&&",
+                "\\",
+                "=",
+                "~2",
+                "^",
+                "/",
+                "stars:3",
+                "as_of:now",
+                "{",
+                "}",
+                ":",
+                "is:copy",
+                "<",
+            ]
         ),
         max_size=12,
     ).map(" ".join)

@@ -102,7 +102,7 @@ def _is_html(body: bytes, page: PageFile) -> bool:
     start = body[:1_000].lower()
     if re.search(rb"<(?:rss|feed|rdf:rdf|channel)\b", body[:5_000].lower()):
         return False
-    return start.startswith((b"<!doctype html", b"<html")) or b"<html" in start or b"<head" in start
+    return bool(re.search(rb"<(?:!doctype html|html|head|body|title|div|meta)\b", start))
 
 
 def _no_feed(page: PageFile) -> Parsed:

@@ -52,13 +52,13 @@ class Board:
         more = (
             f'<a rel="next" href="viewforum.php?f=2&amp;start={start + 5}">Nächste</a>' if by_age[start + 5 :] else ""
         )
-        return f'<html><body id="phpbb"><div class="pagination">{more}</div><ul class="topiclist">{rows}</ul></body></html>'
+        return f'<body id="phpbb"><div class="pagination">{more}</div><ul class="topiclist">{rows}</ul></body>'
 
     def _row(self, thread: int) -> str:
         number, at, _ = self.threads[thread][-1]
         return (
-            f'<li class="row bg1"><dl><dt><a href="./viewtopic.php?t={thread}&amp;sid=77" class="topictitle">Thema {thread}'
-            f'</a></dt><dd class="posts">{len(self.threads[thread]) - 1}</dd><dd class="lastpost">'
+            f'<li class="row bg1"><dl><dt><a href="./viewtopic.php?t={thread}&amp;sid=77" class="topictitle">'
+            f'Thema {thread}</a></dt><dd class="posts">{len(self.threads[thread]) - 1}</dd><dd class="lastpost">'
             f'<a href="./viewtopic.php?p={number}&amp;sid=77#p{number}">x</a><time datetime="{at.isoformat()}">x</time>'
             "</dd></dl></li>"
         )
@@ -69,7 +69,8 @@ class Board:
         start = index // 10 * 10
         body = "".join(
             f'<div id="p{n}" class="post"><p class="author">von <strong class="username">Autor{n % 4}</strong> » '
-            f'<time datetime="{at.isoformat()}"></time></p><h3>Thema {thread}</h3><div class="content">{text}</div></div>'
+            f'<time datetime="{at.isoformat()}"></time></p><h3>Thema {thread}</h3>'
+            f'<div class="content">{text}</div></div>'
             for n, at, text in posts[start : start + 10]
         )
         link = '<a rel="{}" href="viewtopic.php?t={}&amp;start={}&amp;sid=77">x</a>'

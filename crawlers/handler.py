@@ -8,7 +8,6 @@ import aiohttp
 from scrapy.core.downloader.handlers._aiohttp import AiohttpDownloadHandler, _ClientResponse
 from scrapy.core.downloader.handlers._base_streaming import BaseStreamingDownloadHandler
 from scrapy.crawler import Crawler
-from scrapy.utils.ssl import _make_ssl_context
 
 from crawlers.guard import GuardedResolver
 from crawlers.kit import kit_of
@@ -17,12 +16,13 @@ from crawlers.kit import kit_of
 class GuardedDownloadHandler(AiohttpDownloadHandler):
     """As its parent, with our resolver in its connector; without proxies, whose connections nobody could check."""
 
+    lazy = True
     experimental: ClassVar[bool] = False
     supports_proxies: ClassVar[bool] = False
 
     def __init__(self, crawler: Crawler) -> None:
         BaseStreamingDownloadHandler.__init__(self, crawler)
-        self._ssl_context = _make_ssl_context(crawler.settings)
+        self._ssl_context = kit_of(crawler).tls()
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 resolver=GuardedResolver(kit_of(crawler).guard),

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, cast
 from crawlers.fetches import Fetch
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from scrapy.crawler import Crawler
 
     from crawlers.guard import Guard
@@ -30,6 +32,8 @@ class Kit:
     feed: Feed
     keep: Callable[[str, bytes], str | None]
     """(url, body) → SHA-256 of the page kept as evidence, None where it is not kept."""
+    tls: Callable[[], SSLContext]
+    """The certificates we trust; costly to load, so one for all visits."""
     fetches: list[Fetch] = field(default_factory=list)
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, Protocol
 
 import msgspec
@@ -14,6 +15,7 @@ import structlog
 from pydantic import ValidationError
 from scrapy import signals
 from scrapy.crawler import AsyncCrawlerRunner, Crawler
+from scrapy.utils.ssl import _make_ssl_context
 from twisted.python.failure import Failure
 
 from crawlers.fetches import Lost
@@ -95,6 +97,7 @@ class Visitor:
         self._house = house
         self._running: set[Crawler] = set()
         self._stopping = False
+        self._tls = cache(lambda: _make_ssl_context(for_visit(house.configuration)))
 
     async def visit(self, row: SourceRow) -> VisitReport:
         """Visit a claimed source and write it down."""
@@ -164,6 +167,7 @@ class Visitor:
             validators=Validators(house.state, row.id),
             feed=StateFeed(house.pipeline, house.state),
             keep=keep,
+            tls=self._tls,
         )
         return kit, pages
 

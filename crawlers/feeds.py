@@ -24,6 +24,8 @@ Entry = Any
 
 MAX_ENTRIES = 2_000
 """Entries of one feed that are read."""
+MAX_TAGS = 150_000
+"""Tags of one feed; the library's time grows faster than their number."""
 OPAQUE_HOSTS = ("news.google.com",)
 """Hosts whose entry links lead to a redirection page, not to the article."""
 
@@ -67,6 +69,8 @@ def parse_feed(page: PageFile) -> Parsed:
         return Parsed(state=Answer.ERROR, reason="the answer is empty")
     if _is_html(body, page):
         return _no_feed(page)
+    if body.count(b"<") > MAX_TAGS:
+        return Parsed(state=Answer.ERROR, reason=f"this is no feed: more than {MAX_TAGS} tags")
     found = _parsed(page)
     if found is None or (not found.get("version") and not found.entries):
         return Parsed(state=Answer.ERROR, reason=f"this is no feed: {_trouble(found)}")

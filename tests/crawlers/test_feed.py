@@ -82,6 +82,7 @@ def test_a_post_in_a_boards_feed_is_the_post_the_board_shows():
         (b'{"items": []}', "no feed"),
         (b"\x00\xff\xfe\x13", "no feed"),
         (b"<rss><channel><item><title>x", "no feed"),
+        (b"<rss><channel>" + b"<i>" * 200_000, "more than 150000 tags"),
     ],
 )
 def test_what_is_no_feed_says_so(body, reason):

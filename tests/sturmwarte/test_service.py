@@ -101,14 +101,3 @@ def _rejected(file: Path) -> str | None:
 
     with closing(open_state(file.parent / "data")) as state, state.read() as connection:
         return rejected_configuration(connection)
-
-
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
-def test_parts_end_when_the_parent_is_killed(service: tuple[subprocess.Popen[bytes], Path, int]) -> None:
-    process, file, _ = service
-    until(lambda: len(children(process.pid)) == 3, "the parts were never started")
-    parts = children(process.pid)
-    process.kill()
-    process.wait()
-    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in parts.values()), "a part outlived its parent")
-    assert running_service(file.parent / "data") is None

@@ -19,19 +19,17 @@ from itertools import islice
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from pipeline.query.parse import parse
-
-from benchmarks.material import DAYS, NOW, configuration, items
+from benchmarks.material import COMMON, DAYS, MEDIUM, NOW, RARE, configuration, items
 from pipeline.clock import ManualClock
 from pipeline.identity import pseudonym, uid_of
 from pipeline.item import Item
 from pipeline.mention import Analysis, Crawled, Mention, Opinion, Tone, text_hash
+from pipeline.query.parse import parse
 from pipeline.store.opening import open_store
 from pipeline.store.protocol import Store, Window
 from pipeline.times import place
 from pipeline.words import ToneLabel, Via, Voice
 
-COMMON, MEDIUM, RARE = ("Hotline", "Vertrag", "Rechnung"), ("Katastrophe", "Nachbarn", "Webseite"), ("4711", "815", "7")
 LABELS = list(ToneLabel)
 
 

@@ -6,9 +6,6 @@ import contextlib
 import re
 from typing import Any
 
-import htmldate
-import trafilatura
-
 from crawlers.dates import parse_date
 from crawlers.parsing import Links, PageFile, Parsed, ParsedItem
 from crawlers.select import first, select, tree_of
@@ -69,6 +66,8 @@ def read_article(page: PageFile, tree: Element) -> ParsedItem | None:
 
 def _extracted(page: PageFile) -> dict[str, Any]:
     """What trafilatura finds; nothing where it fails."""
+    import trafilatura  # half a second: only where a page is read
+
     try:
         found: Any = trafilatura.bare_extraction(
             decode(page.body, page.headers),
@@ -136,6 +135,8 @@ def _published(page: PageFile, tree: Element, node: Node) -> Published:
 
 def _guessed(page: PageFile) -> Published:
     """The day htmldate finds, not after the page was fetched."""
+    import htmldate
+
     found = None
     with contextlib.suppress(Exception):  # as above
         found = htmldate.find_date(decode(page.body, page.headers), max_date=page.now.date().isoformat())

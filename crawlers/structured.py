@@ -7,8 +7,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from extruct.w3cmicrodata import MicrodataExtractor
-
 from crawlers.select import select
 from crawlers.text import Element
 
@@ -38,6 +36,8 @@ def json_ld(tree: Element) -> list[Any]:
 
 def microdata(tree: Element, url: str) -> list[Any]:
     """The microdata of a page in the shape of JSON-LD; nothing where the library cannot cope."""
+    from extruct.w3cmicrodata import MicrodataExtractor  # costs a second: only where a page is read
+
     if not select(tree, "[itemscope]"):
         return []
     try:

@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -121,6 +122,14 @@ class WordPress:
         self.call("option", name, value)
 
 
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A temporary folder that other users may enter: MariaDB gives up being root, and pytest's own are closed."""
+    with tempfile.TemporaryDirectory(prefix="servers-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
 @contextmanager
 def wordpress(folder: Path) -> Iterator[WordPress]:
     """Debian's WordPress with its own MariaDB, empty but for its first settings."""
@@ -129,15 +138,10 @@ def wordpress(folder: Path) -> Iterator[WordPress]:
     client = needs("mariadb", "mariadb-client")
     if not Path("/usr/share/wordpress").exists():
         needs("wordpress", "wordpress")
-    folder.mkdir(parents=True, exist_ok=True)
     user = "mysql" if os.getuid() == 0 else os.environ.get("USER", "")
     data, database_socket, port, web = folder / "data", folder / "s.sock", free_port(), free_port()
-    if os.getuid() == 0:
-        for parent in (folder, *folder.parents):
-            if parent.stat().st_uid == 0 and not parent.stat().st_mode & 0o001 and parent != Path("/"):
-                parent.chmod(parent.stat().st_mode | 0o111)
     log = folder / "log"
-    data.mkdir()
+    data.mkdir(parents=True)
     if os.getuid() == 0:
         shutil.chown(data, "mysql")
         shutil.chown(folder, "mysql")

@@ -1,0 +1,3 @@
+from servers import open_folder
+
+__all__ = ["open_folder"]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from building import NOON, bin_of, mention, opinion, uid
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 from store_model import ModelStore
@@ -297,7 +297,7 @@ def _paged(store: Store, query: Query, size: int, **over: Any) -> list[Mention]:
         assert len(page.mentions) == size
 
 
-def _work(opener: Opener, examples: int, steps: int) -> None:
+def _work(opener: Opener, examples: int, steps: int, *, thorough: bool = False) -> None:
     machine = type("Work", (Work,), {"opener": staticmethod(opener)})
     run_state_machine_as_test(
         machine,
@@ -305,6 +305,7 @@ def _work(opener: Opener, examples: int, steps: int) -> None:
             max_examples=examples,
             stateful_step_count=steps,
             deadline=None,
+            phases=set(Phase) - {Phase.shrink, Phase.explain} if not thorough else set(Phase),
             suppress_health_check=list(HealthCheck),
         ),
     )
@@ -317,7 +318,7 @@ def test_does_what_the_model_does(open_engine: Opener) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_does_what_the_model_does_for_long(open_engine: Opener) -> None:
-    _work(open_engine, 400, 40)
+    _work(open_engine, 400, 40, thorough=True)
 
 
 # --- examples: the same bodies, one meaning each ------------------------------------------------------------------
@@ -349,6 +350,16 @@ def test_an_excluded_tone_speaks_of_the_same_opinion(store: Store) -> None:
     assert _names(store.search(not_negative), "a", "b") == ["a"]
     negative = Query(OneOpinion((("brand", ("bahn",)), ("tone", ("negative",)))))
     assert _names(store.search(negative), "a", "b") == ["b"]
+
+
+def test_a_mention_with_two_fitting_opinions_is_one_hit(store: Store) -> None:
+    both = (opinion("telekom", "negative"), opinion("bahn", "negative"))
+    store.write([mention(n, opinions=(opinion(),)) for n in range(5)])
+    store.write([mention("a", opinions=both)])
+    earned = Query(OneOpinion((("voice", ("earned",)),)))
+    assert len(store.search(earned).mentions) == store.count(earned)[0] == 6
+    brands = Query(OneOpinion((("brand", ("telekom", "bahn")), ("tone", ("negative",)))))
+    assert _names(store.search(brands), "a") == ["a"]
 
 
 def test_the_past_is_as_it_was_known_then(store: Store, clock: ManualClock) -> None:

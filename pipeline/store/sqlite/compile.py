@@ -182,15 +182,18 @@ def _range(node: Range) -> tuple[str, list[Any]]:
 def _opinion(node: OneOpinion) -> tuple[str, list[Any]]:
     """Some opinion fulfils all conditions, and none that does has an excluded property."""
     meant, values = _properties(node.conditions)
-    brand = "" if any(name == "brand" for name, _ in node.conditions) else "o.brand IN (SELECT brand FROM brand) AND "
-    exists = f"EXISTS (SELECT 1 FROM mention_brand o WHERE {brand}{SAME_MENTION} AND {meant})"
+    sql = f"{_one_with(node, meant)} IS NOT NULL"
     for entry in node.excluded:
         excluded, more = _properties((entry,))
-        exists += (
-            f" AND NOT EXISTS (SELECT 1 FROM mention_brand o WHERE {brand}{SAME_MENTION} AND {meant} AND {excluded})"
-        )
+        sql += f" AND {_one_with(node, f'{meant} AND {excluded}')} IS NULL"
         values = [*values, *_properties(node.conditions)[1], *more]
-    return f"({exists})", values
+    return f"({sql})", values
+
+
+def _one_with(node: OneOpinion, properties: str) -> str:
+    """1 or NULL. Not EXISTS: SQLite 3.51 makes a join of it that gives a mention once for each of its opinions."""
+    brand = "" if any(name == "brand" for name, _ in node.conditions) else "o.brand IN (SELECT brand FROM brand) AND "
+    return f"(SELECT 1 FROM mention_brand o WHERE {brand}{SAME_MENTION} AND {properties} LIMIT 1)"
 
 
 def _properties(conditions: tuple[tuple[str, tuple[str, ...]], ...]) -> tuple[str, list[Any]]:

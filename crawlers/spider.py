@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 import scrapy
@@ -14,9 +14,11 @@ from twisted.python.failure import Failure
 from crawlers.fetches import Fetch, Lost, NotRead
 from crawlers.kit import Kit
 from crawlers.parsing import PageFile, Parsed, ParsedItem
+from crawlers.urls import host_key
 from crawlers.visit import Job, Visit
 from pipeline import identity
 from pipeline.item import Item, ResultList
+from pipeline.times import EARLIEST
 from pipeline.words import Answer, Channel, Reading
 
 GONE = frozenset({401, 403, 404, 410})
@@ -74,6 +76,11 @@ class SourceSpider(scrapy.Spider):
 
     # --- asking -----------------------------------------------------------------------------------------------
 
+    @property
+    def own_service(self) -> bool:
+        """Whether the source is a service of the operator's own, whose robots.txt speaks to strangers."""
+        return False
+
     def request(
         self,
         url: str,
@@ -94,6 +101,8 @@ class SourceSpider(scrapy.Spider):
         meta: dict[str, Any] = {"conditional": conditional, "gone": gone, "asked": url}
         if conditional:
             meta["handle_httpstatus_list"] = [304]
+        if self.own_service:
+            meta["own_host"] = host_key(url)
         return Request(
             url,
             callback,
@@ -163,9 +172,19 @@ class SourceSpider(scrapy.Spider):
         self.visit.answers.append(parsed.state)
         if parsed.state not in (Answer.OK, Answer.EMPTY, Answer.NOT_MODIFIED):
             self.lose(response.url, parsed.state, parsed.reason)
-        if self.kit is not None and response.status != 304:
-            fetch.sha256 = self.kit.keep(response.url, response.body)
+        if response.status != 304:
+            fetch.sha256 = self.keep(response)
         return parsed
+
+    def keep(self, response: Response) -> str | None:
+        """Keep the page as evidence; its SHA-256. A disk that is full costs the evidence, not the posts."""
+        if self.kit is None:
+            return None
+        try:
+            return self.kit.keep(response.url, response.body)
+        except OSError as error:
+            self.logger.warning("%s was read, but the page could not be kept: %s", response.url, error.strerror)
+            return None
 
     def _parsed(self, response: Response, expect_items: bool) -> Parsed:
         if response.status == 304:
@@ -186,6 +205,10 @@ class SourceSpider(scrapy.Spider):
         if "fetch" not in meta:
             meta["fetch"] = Fetch(response.url, self.job.now(), Answer.OK, response.status, len(response.body))
         return meta["fetch"]  # type: ignore[no-any-return]
+
+    def credible(self, at: datetime | None) -> datetime | None:
+        """A time found on a page, as far as one may go by it: none before the web, and none after now."""
+        return None if at is None or at < EARLIEST else min(at, self.job.started)
 
     # --- giving -----------------------------------------------------------------------------------------------
 

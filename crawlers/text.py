@@ -27,6 +27,8 @@ _SILENT = frozenset(
     | {"textarea", "title"}
 )
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
+_UTF8_LETTER = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+_HIGH = re.compile(rb"[\x80-\xff]")
 _INVISIBLE = re.compile("[\u00ad\u200b\u200c\u2060\ufeff]")
 _BREAK = re.compile(rf"[\s{_BLOCK}{_LINE}]*[{_BLOCK}{_LINE}][\s{_BLOCK}{_LINE}]*")
 _SIGNATURE = re.compile(r"(?:^|\s)_{12,}(?:\s.*)?$", re.DOTALL)
@@ -47,10 +49,24 @@ class Extract(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def decode(body: bytes, headers: Mapping[str, str]) -> str:
-    """The characters of a page: charset of the HTTP header, else of BOM or meta tag, else UTF-8, else Windows-1252."""
+    """The characters of a page: charset of the HTTP header, else of BOM or meta tag, else UTF-8, else Windows-1252.
+
+    Servers lie about it: what is said to be UTF-8 and is not is Windows-1252, and the other way round.
+    """
     kind = headers.get("content-type")
-    _, text = html_to_unicode(kind, body, default_encoding="utf-8", auto_detect_fun=_guess)
+    said, text = html_to_unicode(kind, body, default_encoding="utf-8", auto_detect_fun=_guess)
+    if said in ("utf-8", "cp1252") and (really := _really(body, said)) != said:
+        text = body.decode(really, "replace")
     return _CONTROL.sub("", text.replace("\x00", ""))
+
+
+def _really(body: bytes, said: str) -> str:
+    """The charset of a page that is said to be UTF-8 or Windows-1252: whichever its letters speak for."""
+    letters = len(_UTF8_LETTER.findall(body))
+    if said == "cp1252":
+        return "utf-8" if letters and _guess(body) == "utf-8" else said
+    stray = len(_HIGH.findall(_UTF8_LETTER.sub(b"", body)))
+    return "cp1252" if stray > letters else said
 
 
 def _guess(body: bytes) -> str:

@@ -92,7 +92,7 @@ channel = "news"
         yield from self._page(response, number)
 
     def _page(self, response: Response, number: int) -> Iterator[Yield]:
-        parsed = self.read(response, expect_items=False)
+        parsed = self.read(response, expect_items=number == 1)
         if parsed.state not in (Answer.OK, Answer.EMPTY):
             return
         met = any(item.id in self._known for item in parsed.items)
@@ -116,7 +116,7 @@ channel = "news"
 
     def _entries_of(self, parsed: Parsed, response: Response) -> Iterator[Yield]:
         for entry in parsed.items:
-            at = entry.published.at
+            at = self.credible(entry.published.at)
             if at is not None:
                 self._oldest = min(self._oldest, at) if self._oldest else at
             digest = _digest(entry)
@@ -126,7 +126,7 @@ channel = "news"
                 yield from self._entry(entry, parsed, response, digest)
 
     def _is_too_old(self, entry: ParsedItem) -> bool:
-        at = entry.published.at
+        at = self.credible(entry.published.at)
         return self.job.watermark is None and at is not None and at < self.job.backfill_from
 
     def _finish_list(self, met: bool, count: int) -> None:
@@ -164,8 +164,7 @@ channel = "news"
         found = parse_article(self.page(response))
         fetch = self.fetch(response)
         fetch.items = len(found.items)
-        if self.kit is not None:
-            fetch.sha256 = self.kit.keep(response.url, response.body)
+        fetch.sha256 = self.keep(response)
         self.visit.answers.append(Answer.OK)
         fetch.reason = found.reason
         self._done(entry, digest)

@@ -137,9 +137,10 @@ url = "https://forum.example.org/viewforum.php?f=2"
 
     def _reaches(self, row: ThreadRow) -> None:
         """Back-fill reaches to the last post of the oldest row read."""
-        if self.job.first_contact and row.last_time and not row.sticky:
+        at = self.credible(row.last_time)
+        if self.job.first_contact and at and not row.sticky:
             known = self.visit.complete_from
-            self.visit.complete_from = min(known, row.last_time) if known else row.last_time
+            self.visit.complete_from = min(known, at) if known else at
 
     def _floor(self) -> datetime:
         """Threads whose last post is older need not be looked at."""
@@ -149,6 +150,7 @@ url = "https://forum.example.org/viewforum.php?f=2"
 
     def _too_old(self, at: datetime | None) -> bool:
         """Only back-fill has a limit: later visits read every row of the pages they look at."""
+        at = self.credible(at)
         return at is not None and self.job.watermark is None and at < self.job.backfill_from
 
     def _goes_on(self, rows: tuple[ThreadRow, ...]) -> bool:
@@ -156,8 +158,9 @@ url = "https://forum.example.org/viewforum.php?f=2"
         moving = [row for row in rows if not row.sticky]
         if not moving:
             return True
-        if moving[-1].last_time is not None:
-            return moving[-1].last_time >= self._floor()
+        last = self.credible(moving[-1].last_time)
+        if last is not None:
+            return last >= self._floor()
         return any(not _unchanged(row, self.job.thread_mark(row.id)) for row in moving)
 
     # --- threads ----------------------------------------------------------------------------------------------
@@ -187,7 +190,7 @@ url = "https://forum.example.org/viewforum.php?f=2"
             self._end(walk, parsed)
             return
         yield from self._items(parsed, response, walk)
-        opened = parsed.items[0].published.at
+        opened = self.credible(parsed.items[0].published.at)
         if parsed.links.next and opened is not None and opened < self._floor() and walk.row.last_url:
             yield from self._ask(walk.row.last_url, self.parse_back, walk)
         else:
@@ -220,7 +223,7 @@ url = "https://forum.example.org/viewforum.php?f=2"
     def _reached(self, parsed: Parsed, walk: _Walk) -> bool:
         if walk.floor not in (None, NOTHING):
             return any(_number(item.id) <= _number(walk.floor or "") for item in parsed.items)
-        oldest = parsed.items[0].published.at
+        oldest = self.credible(parsed.items[0].published.at)
         return oldest is not None and oldest < self._floor()
 
     def _bottom(self, parsed: Parsed, walk: _Walk) -> Iterator[Yield]:
@@ -273,7 +276,7 @@ url = "https://forum.example.org/viewforum.php?f=2"
             return False
         if walk.known is not None and walk.known.last_item is not None:
             return _number(item.id) > _number(walk.known.last_item)
-        at = item.published.upper or item.published.at
+        at = self.credible(item.published.upper or item.published.at)
         return at is None or at >= self.job.backfill_from
 
     def _remember(self, parsed: Parsed, walk: _Walk, hashes: dict[str, str]) -> None:

@@ -93,7 +93,7 @@ about = "acme"
             return True
         if (met and self._resume is not None) or (met and not self._in_backfill()):
             return False
-        times = [item.published.at for item in parsed.items if item.published.at is not None]
+        times = [at for item in parsed.items if (at := self.credible(item.published.at)) is not None]
         floor = self.job.backfill_from
         return not times or min(times) >= floor
 
@@ -103,7 +103,7 @@ about = "acme"
     def _review(self, item: ParsedItem, parsed: Parsed, response: Response) -> Iterator[Item]:
         digest = blake2b(f"{item.title}\n{item.text}\n{item.rating_raw}".encode(), digest_size=6).hexdigest()
         self._read[item.id] = digest
-        at = item.published.at
+        at = self.credible(item.published.at)
         if self.job.first_contact and at is not None:
             if at < self.job.backfill_from:
                 return

@@ -48,7 +48,7 @@ def pseudonym(key: bytes, origin: str, account: str) -> str:
     ``account`` is the account id where the page has one, else the name, which is folded here.
     """
     folded = unicodedata.normalize("NFKC", account).strip().casefold()
-    return hmac.new(key, f"{origin}\n{folded}".encode(), hashlib.sha256).hexdigest()[:32]
+    return hmac.digest(key, f"{origin}\n{folded}".encode(), "sha256").hex()[:32]
 
 
 def folded_letters(text: str, limit: int | None = None) -> str:

@@ -41,8 +41,13 @@ class CleanStep:
 
 def clean_text(text: str) -> str:
     """Blocks separated by one blank line, single spaces, composed characters, no control characters."""
-    text = _CONTROL.sub("", unicodedata.normalize("NFC", text.replace("\r\n", "\n")))
-    text = _BLOCKS.sub("\n\n", _SPACES.sub(" ", text)).strip()
+    text = unicodedata.normalize("NFC", text.replace("\r\n", "\n"))
+    if not text.isprintable():  # what is printable has no white space but the blank, and no control characters
+        text = _CONTROL.sub("", text)
+        text = _BLOCKS.sub("\n\n", _SPACES.sub(" ", text))
+    elif "  " in text:
+        text = _SPACES.sub(" ", text)
+    text = text.strip()
     return text if len(text) <= MAX_CHARACTERS else text[:MAX_CHARACTERS].rsplit(" ", 1)[0] + " …"
 
 

@@ -23,15 +23,19 @@ BANDS, ROWS = 8, 2
 CONTAINMENT = 0.8
 SHORT = 8
 """Texts with fewer words are copies only if identical and by the same author."""
-_LEAD = regex.compile(r"^(?:\s*(?:RT\b:?|@\w+:?|https?://\S+))+", regex.IGNORECASE)
+_LEAD = regex.compile(r"(?:\s*(?:RT\b:?|@\w+:?|https?://\S+))+", regex.IGNORECASE)
 _URL = regex.compile(r"https?://\S+")
 _WORD = regex.compile(r"\w+")
-Shingle = tuple[str, ...]
+Shingle = str
+"""Three words in a row, joined by blanks: a string is cheaper than a tuple, and what the hash function takes."""
 
 
 def words_of(text: str) -> list[str]:
     """Folded words of a text without a leading RT, @handles and URLs."""
-    return [match[0] for match in _WORD.finditer(_URL.sub(" ", _LEAD.sub("", text)).casefold())]
+    lead = _LEAD.match(text)
+    if lead:
+        text = text[lead.end() :]
+    return list(_WORD.findall(_URL.sub(" ", text).casefold() if "http" in text else text.casefold()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,7 @@ def bands_of(text: Fingerprint, author: str | None) -> tuple[int, ...]:
     if len(text.words) < SHORT:
         return (_number(f"{author}\n{' '.join(text.words)}"),) if text.words and author else ()
     minhash = RMinHash(num_perm=BANDS * ROWS, seed=42)
-    minhash.update([" ".join(shingle) for shingle in text.shingles])
+    minhash.update(list(text.shingles))
     digest = minhash.digest()
     return tuple(_number(f"{band}:{digest[band * ROWS : (band + 1) * ROWS]}") for band in range(BANDS))
 
@@ -67,7 +71,8 @@ def same_story(one: Fingerprint, other: Fingerprint, *, same_author: bool) -> bo
 
 def shingles_of(words: Sequence[str]) -> frozenset[Shingle]:
     """Each run of three words; of fewer words the one run there is."""
-    return frozenset(zip(words, words[1:], words[2:], strict=False)) or frozenset((tuple(words),))
+    runs = zip(words, words[1:], words[2:], strict=False)
+    return frozenset([f"{one} {two} {three}" for one, two, three in runs]) or frozenset((" ".join(words),))
 
 
 def week_of(at: datetime) -> int:

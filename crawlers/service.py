@@ -27,7 +27,8 @@ from pipeline.clock import Clock
 from pipeline.configuration import Configuration
 from pipeline.state.database import State
 from pipeline.state.opening import open_state
-from pipeline.state.sources import NO_CONTACT, SourceRow, mark_late, sync
+from pipeline.state.sources import NO_CONTACT, SourceRow, mark_late, note_trouble, sync
+from pipeline.words import Answer, SourceState
 
 log = structlog.get_logger()
 Spiders = Mapping[str, type[SourceSpider]]
@@ -241,7 +242,7 @@ class Crawl:
                 reports.append(task.result())
             else:
                 log.error("visit failed", source=name, reason=repr(error), exc_info=error)
-                await asyncio.to_thread(self._release, name)
+                reports.append(await asyncio.to_thread(self._given_up, name, error))
         return reports
 
     def _claim(self, limit: int, only: Collection[str] | None) -> list[SourceRow]:
@@ -252,10 +253,21 @@ class Crawl:
             rows = scheduling.claim(connection, self.worker, now, self._lease, limit=limit, only=only)
         return [row for row in rows if row.id not in self._active and row.id in self.configuration.sources]
 
-    def _release(self, name: str) -> None:
-        with self._state.begin() as connection:
-            scheduling.release(connection, self.worker, name)
-            scheduling.postpone(connection, name, self._clock.now() + timedelta(minutes=1))
+    def _given_up(self, name: str, error: BaseException) -> VisitReport:
+        """Free a source whose visit could not be written down. Never raises: else the lease ends by itself."""
+        reason = f"the visit could not be written down: {error}"
+        state = SourceState.BLIND
+        try:
+            with self._state.begin() as connection:
+                scheduling.release(connection, self.worker, name)
+                scheduling.postpone(connection, name, self._clock.now() + timedelta(minutes=1))
+                state = note_trouble(connection, name, reason)
+        except Exception as trouble:
+            log.error("the source could not be freed", source=name, reason=repr(trouble))
+        answer = Answer.ERROR
+        return VisitReport(
+            source=name, state=state, complete=False, items=0, fetches=0, answer=answer, reason=reason, applied=False
+        )
 
     def _mark_late(self) -> None:
         with self._state.begin() as connection:

@@ -44,7 +44,7 @@ class RobotsMiddleware:
 
     async def process_request(self, request: Request) -> None:
         """Raises NotRead where the page may not be read."""
-        if request.meta.get("robots"):
+        if request.meta.get("robots") or request.meta.get("own_host") == host_key(request.url):
             return
         text = await self._text(request)
         if text is None:

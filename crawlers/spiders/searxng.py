@@ -35,6 +35,11 @@ class SearxngOptions(BaseModel):
     categories: str = Field("general", description="Categories of the instance, separated by commas.")
     engines: str = Field("", description="Only these engines, separated by commas; empty: the instance's own choice.")
     pages: int = Field(1, ge=1, le=10, description="Pages of results per query.")
+    own: bool = Field(
+        True,
+        description="This is your own instance, whose robots.txt (which forbids searching) speaks to strangers. "
+        "Set false for somebody else's.",
+    )
 
 
 class SearxngSpider(SourceSpider):
@@ -53,6 +58,11 @@ url = "http://127.0.0.1:8888"
 queries = ["acme hotline", "acme kündigung"]
 """
     parser: ClassVar[Any] = staticmethod(parse)
+
+    @property
+    def own_service(self) -> bool:
+        own: bool = self.job.options.own  # type: ignore[attr-defined]
+        return own
 
     async def start(self) -> AsyncIterator[Yield]:
         self.visit.has_watermark = False

@@ -163,7 +163,7 @@ FEEDS = {
 }
 
 
-@pytest.mark.parametrize(("name", "expected"), [("wordpress", 26), ("phpbb", 15), ("woltlab", 1)])
+@pytest.mark.parametrize(("name", "expected"), [("wordpress", 10), ("phpbb", 15), ("woltlab", 1)])
 def test_feeds_of_real_programs(tmp_path, name, expected):
     file, kind = FEEDS[name]
     clock = RunningClock(NOW)

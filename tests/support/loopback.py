@@ -16,8 +16,8 @@ Handler = Callable[[str, dict[str, str]], Reply]
 class Loopback:
     """A running server. ``asked`` holds path and query of every request, robots.txt apart."""
 
-    def __init__(self, handler: Handler) -> None:
-        self.handler, self.asked = handler, list[str]()
+    def __init__(self, handler: Handler, robots: bytes = b"User-agent: *\nAllow: /\n") -> None:
+        self.handler, self.robots, self.asked = handler, robots, list[str]()
         outer = self
 
         class Requests(BaseHTTPRequestHandler):
@@ -27,7 +27,7 @@ class Loopback:
                 parts = urlsplit(self.path)
                 query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
                 if parts.path == "/robots.txt":
-                    status, kind, body = 200, "text/plain", b"User-agent: *\nAllow: /\n"
+                    status, kind, body = 200, "text/plain", outer.robots
                 else:
                     outer.asked.append(self.path)
                     status, kind, body = outer.handler(parts.path, query)
@@ -50,9 +50,9 @@ class Loopback:
 
 
 @contextmanager
-def loopback(handler: Handler) -> Iterator[Loopback]:
+def loopback(handler: Handler, robots: bytes = b"User-agent: *\nAllow: /\n") -> Iterator[Loopback]:
     """A server for the length of a block."""
-    server = Loopback(handler)
+    server = Loopback(handler, robots)
     try:
         yield server
     finally:

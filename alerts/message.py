@@ -36,7 +36,7 @@ class Occasion(msgspec.Struct, frozen=True, kw_only=True):
     ``extra`` by kind; times are ISO 8601, every key may be missing:
 
     - every kind of an incident: ``topic`` (word or words), ``receivers`` (ids of all who get it), ``acknowledge_by``,
-      ``next_update``, ``acknowledged_by``, ``folded`` (number of changes overtaken while held)
+      ``next_update`` (if the numbers change), ``acknowledged_by``, ``folded`` (number of changes overtaken while held)
     - ``all_clear``: ``started``, ``peak``, ``false_alarm``, ``resolved_by``
     - ``blind``, ``sighted``: ``source`` (id), ``state``, ``reason``, ``since``
     - ``keyword``: ``query``, ``mentions`` = [{uid, at, source, quote, url}, …], ``count`` (of all, not only the quoted)
@@ -57,6 +57,8 @@ class Occasion(msgspec.Struct, frozen=True, kw_only=True):
     rule: str | None = None
     """Id of the rule entry in the configuration, as people know it."""
     rule_version: int | None = None
+    counted_until: datetime | None = None
+    """End of what it tells of. What ends before a data folder was restored is not told again; None is always told."""
     extra: Mapping[str, Any] = {}
 
 

@@ -1,4 +1,4 @@
-"""From occasion to outbox in visible stages: group → silence → dedup → post. Sending and its journal: ``delivery``.
+"""From occasion to outbox in visible stages: group → restored → silence → dedup → post. Sending: ``delivery``.
 
 Every stage takes tellings (an occasion for one receiver) and passes on those that are to go further. All of them run in
 the transaction that records the state change, so a killed process leaves either all of it or nothing.
@@ -18,11 +18,15 @@ from alerts.message import MessageKind, Occasion
 from alerts.registry import entries
 from pipeline.configuration import Configuration
 from pipeline.state import tables as t
+from pipeline.state.restored import restored_at
+from pipeline.words import OutboxState
 
 Post = Callable[[sa.Connection, Occasion, str, Configuration, datetime], bool]
 """Composes the message to one receiver and puts it into the outbox: ``alerts.posting.post``."""
 
 SOURCE_KINDS = frozenset({MessageKind.BLIND, MessageKind.SIGHTED})
+BEFORE_RESTORE = "before_restore"
+"""Kind of the journal row of what is not told because it lies before the moment of restoring."""
 ENDINGS = frozenset({MessageKind.DOWN, MessageKind.UPDATE, MessageKind.ALL_CLEAR})
 """These are only of interest to those who have been told before."""
 
@@ -63,16 +67,21 @@ def run(context: Context, occasions: Iterable[Occasion], post: Post) -> int:
 
 def stages(post: Post) -> tuple[Stage, ...]:
     """The order of things after grouping."""
-    return (silence, dedup, fold, Posting(post))
+    return (before_restore, silence, dedup, fold, Posting(post))
 
 
 def group(context: Context, occasions: Iterable[Occasion]) -> list[Telling]:
     """Who is told: the receivers of the rule, from their lowest level on; of a source, the operators."""
+    return [telling for occasion in occasions for telling in _tellings(context, occasion)]
+
+
+def _tellings(context: Context, occasion: Occasion) -> list[Telling]:
+    """One occasion for everybody who wants it; each message names all of them."""
+    wanting = [name for name in receivers(context.configuration, occasion) if _wants(context, occasion, name)]
+    named = msgspec.structs.replace(occasion, extra={**occasion.extra, "receivers": wanting})
     return [
-        Telling(occasion=_first(context, occasion, receiver), receiver=receiver, notifier=_notifier(context, receiver))
-        for occasion in occasions
-        for receiver in receivers(context.configuration, occasion)
-        if _wants(context, occasion, receiver)
+        Telling(occasion=_first(context, named, name), receiver=name, notifier=_notifier(context, name))
+        for name in wanting
     ]
 
 
@@ -93,12 +102,24 @@ def _wants(context: Context, occasion: Occasion, receiver: str) -> bool:
     if told(context.conn, occasion.subject, receiver):
         return True
     enough = (occasion.level or 0) >= context.configuration.receivers[receiver].min_level
-    return enough and occasion.kind not in ENDINGS
+    return enough and (occasion.kind not in ENDINGS or _goes_on(context, occasion, receiver))
+
+
+def _goes_on(context: Context, occasion: Occasion, receiver: str) -> bool:
+    """An incident that began before a restore, of which they were therefore not told, and which is not over."""
+    journal_row = sa.select(t.journal.c.id).where(
+        t.journal.c.subject == occasion.subject,
+        t.journal.c.receiver == receiver,
+        t.journal.c.kind == BEFORE_RESTORE,
+    )
+    going_on = occasion.kind is not MessageKind.ALL_CLEAR
+    return going_on and context.conn.execute(journal_row.limit(1)).first() is not None
 
 
 def _first(context: Context, occasion: Occasion, receiver: str) -> Occasion:
-    """A rise is news to somebody who has not heard of the incident yet."""
-    if occasion.kind is MessageKind.UP and not told(context.conn, occasion.subject, receiver):
+    """A change is news to somebody who has not heard of the incident yet."""
+    changes = {MessageKind.UP, MessageKind.DOWN, MessageKind.UPDATE}
+    if occasion.kind in changes and not told(context.conn, occasion.subject, receiver):
         return msgspec.structs.replace(occasion, kind=MessageKind.NEW)
     return occasion
 
@@ -115,6 +136,31 @@ def told(conn: sa.Connection, subject: str, receiver: str) -> bool:
         ).first()
         for table in (t.outbox, t.pending_message)
     )
+
+
+def before_restore(context: Context, tellings: Sequence[Telling]) -> list[Telling]:
+    """Journal what lies before the moment of restoring and send it no more: it was told before the backup was lost."""
+    moment = restored_at(context.conn)
+    if moment is None:
+        return list(tellings)
+    going = []
+    for telling in tellings:
+        until = telling.occasion.counted_until
+        if until is None or until > moment:
+            going.append(telling)
+        elif not (_known(context.conn, telling) or _journalled(context.conn, telling)):
+            journal(context, telling, BEFORE_RESTORE, "")
+    return going
+
+
+def _journalled(conn: sa.Connection, telling: Telling) -> bool:
+    row = sa.select(t.journal.c.id).where(
+        t.journal.c.subject == telling.occasion.subject,
+        t.journal.c.number == telling.occasion.number,
+        t.journal.c.receiver == telling.receiver,
+        t.journal.c.kind == BEFORE_RESTORE,
+    )
+    return conn.execute(row.limit(1)).first() is not None
 
 
 def silence(context: Context, tellings: Sequence[Telling]) -> list[Telling]:
@@ -215,7 +261,10 @@ def release(context: Context, post: Post) -> int:
         if any(one.covers(occasion) for one in in_force):
             continue
         newest[row.subject, row.receiver] = Telling(occasion=occasion, receiver=row.receiver, notifier=row.notifier)
-    return len(Posting(post)(context, [_released(context, telling) for telling in newest.values()]))
+    going = [_released(context, telling) for telling in newest.values()]
+    posted = Posting(post)(context, going)
+    _keep_held(context, posted)
+    return len(posted)
 
 
 def _released(context: Context, telling: Telling) -> Telling:
@@ -228,7 +277,38 @@ def _released(context: Context, telling: Telling) -> Telling:
             table.c.number == occasion.number,
         )
     )
-    return _folded(context, telling)
+    present = msgspec.structs.replace(telling, occasion=_at_present(context, occasion))
+    return _folded(context, present)
+
+
+def _at_present(context: Context, occasion: Occasion) -> Occasion:
+    """What is said of the time to come is said from the moment of release, and by whom it was taken meanwhile."""
+    extra = dict(occasion.extra)
+    waited = context.now - occasion.at
+    if (until := extra.get("acknowledge_by")) is not None:
+        extra["acknowledge_by"] = (datetime.fromisoformat(until) + waited).isoformat()
+    if (at := extra.get("next_update")) is not None and datetime.fromisoformat(at) <= context.now:
+        del extra["next_update"]
+    if by := _taken_by(context.conn, occasion):
+        extra.pop("acknowledge_by", None)
+        extra["acknowledged_by"] = by
+    return msgspec.structs.replace(occasion, extra=extra)
+
+
+def _taken_by(conn: sa.Connection, occasion: Occasion) -> str | None:
+    taken = sa.select(t.incident.c.acknowledged_by).where(t.incident.c.id == occasion.incident)
+    by: str | None = conn.execute(taken).scalar_one_or_none() if occasion.incident is not None else None
+    return by
+
+
+def _keep_held(context: Context, posted: Sequence[Telling]) -> None:
+    """What waited since before a restore waits on, now for a person: ``sturmwarte mail release``."""
+    moment = restored_at(context.conn)
+    for telling in posted:
+        if moment is not None and telling.occasion.at <= moment:
+            this = (t.outbox.c.subject == telling.occasion.subject, t.outbox.c.number == telling.occasion.number)
+            mine = t.outbox.c.receiver == telling.receiver
+            context.conn.execute(t.outbox.update().where(*this, mine).values(state=OutboxState.HELD))
 
 
 def journal(context: Context, telling: Telling, kind: str, text: str) -> None:

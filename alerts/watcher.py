@@ -353,6 +353,7 @@ class Watcher:
             facts=facts,
             rule=rule,
             rule_version=look.rules[rule].version if rule in look.rules else None,
+            counted_until=_counted_until(look),
             extra=_extra(look, incident),
         )
 
@@ -371,6 +372,7 @@ class Watcher:
             previous_level=incident.level,
             incident=incident.id,
             rule=incident.facts.get("entry"),
+            counted_until=incident.resolved,
             extra=_ending(incident),
         )
 
@@ -559,6 +561,14 @@ def _extra(look: Look, incident: Incident) -> dict[str, Any]:
     if look.tripwires:
         extra |= {"query": _query(look), "count": len(look.tripwires), "mentions": quoted(_tripped(look))}
     return extra
+
+
+def _counted_until(look: Look) -> datetime:
+    """End of what is told: of the mentions that tripped a wire, else of the window that was counted."""
+    decision = look.decision
+    if decision is not None and decision.kind is MessageKind.KEYWORD:
+        return max(alert.window_end for alert in look.tripwires)
+    return look.window[1]
 
 
 def _tripped(look: Look) -> list[Mention]:

@@ -20,6 +20,7 @@ from pipeline.configuration import Configuration
 from pipeline.secrets import KEY_FILE
 from pipeline.state import opening
 from pipeline.state.database import State, sqlite_url
+from pipeline.state.restored import RESTORED, restored_at
 from pipeline.state.tables import fetch, meta, outbox
 from pipeline.store.opening import open_store, schema_of, upgrade_store
 from pipeline.store.protocol import Store
@@ -27,8 +28,8 @@ from pipeline.words import OutboxState
 
 MANIFEST = "manifest.json"
 STATE, MENTIONS = "state.db", "mentions.db"
-RESTORED = "restored_at"
-"""Key in the state database's ``meta``: what lies before it is evaluated without mail."""
+
+__all__ = ["BackupError", "backup", "purge", "release_messages", "restore", "restored_at", "upgrade"]
 
 Progress = Callable[[str], None]
 
@@ -121,12 +122,6 @@ def purge(configuration: Configuration, store: Store, state: State, now: datetim
         old = fetch.c.at < now - configuration.retention.fetches
         fetches = connection.execute(sa.delete(fetch).where(old)).rowcount
     return {"mentions": mentions, "fetches": fetches}
-
-
-def restored_at(connection: sa.Connection) -> datetime | None:
-    """When this data folder was restored from a backup; None if never."""
-    value = connection.scalar(sa.select(meta.c.value).where(meta.c.key == RESTORED))
-    return datetime.fromisoformat(value) if value else None
 
 
 def release_messages(state: State, now: datetime) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from alerts import silences, stages
 from alerts.message import MessageKind, Occasion
 from pipeline.configuration import Configuration
 from pipeline.state import tables as t
+from pipeline.state.restored import RESTORED
 
 
 @pytest.fixture
@@ -87,7 +88,7 @@ def test_held_overtaken_and_released_as_one(world: World) -> None:
         ("silenced", 2),
         ("folded", 1),
     ]
-    assert world.occasions[-1].extra == {"folded": 1}
+    assert world.occasions[-1].extra == {"receivers": ["pr"], "folded": 1}
 
 
 def test_level_five_breaks_the_silence_and_takes_the_held_along(world: World) -> None:
@@ -98,3 +99,70 @@ def test_level_five_breaks_the_silence_and_takes_the_held_along(world: World) ->
     assert [row.number for row in world.rows(t.journal) if row.kind == "folded"] == [1]
     world.clock.advance(hours=5)
     assert release(world) == 0
+
+
+def restored(world: World, at: datetime) -> None:
+    with world.state.begin() as conn:
+        conn.execute(t.meta.insert().values(key=RESTORED, value=at.isoformat()))
+
+
+def test_every_message_names_all_who_get_it(world: World) -> None:
+    run(world, occasion(1, level=5))
+    assert [told.extra["receivers"] for told in world.occasions] == [["pr", "boss"]] * 2
+    run(world, occasion(2, MessageKind.UPDATE, level=2))
+    assert world.occasions[-1].extra["receivers"] == ["pr", "boss"]
+
+
+def test_what_lies_before_a_restore_is_journalled_and_not_sent(world: World) -> None:
+    restored(world, NOW + timedelta(minutes=30))
+    before = occasion(1, MessageKind.NEW, counted_until=NOW)
+    assert run(world, before) == run(world, before) == []
+    assert [(row.kind, row.number, row.receiver) for row in world.rows(t.journal)] == [("before_restore", 1, "pr")]
+    assert run(world, occasion(2, MessageKind.ALL_CLEAR, counted_until=NOW + timedelta(hours=1))) == []
+    assert run(world, occasion(3, counted_until=NOW + timedelta(hours=1))) == [(3, "pr", "new")]
+
+
+def test_what_began_before_a_restore_and_goes_on_is_news(world: World) -> None:
+    restored(world, NOW)
+    run(world, occasion(1, MessageKind.NEW, counted_until=NOW))
+    later = NOW + timedelta(hours=2)
+    assert run(world, occasion(2, MessageKind.UPDATE, counted_until=later)) == [(2, "pr", "new")]
+    assert run(world, occasion(3, MessageKind.UPDATE, counted_until=later))[1:] == [(3, "pr", "update")]
+
+
+def test_an_update_is_no_news_to_those_never_told(world: World) -> None:
+    assert run(world, occasion(2, MessageKind.UPDATE)) == []
+
+
+def test_silenced_before_a_restore_waits_for_a_person_afterwards(world: World) -> None:
+    silence(world)
+    run(world, occasion(1))
+    world.clock.advance(hours=5)
+    restored(world, NOW + timedelta(hours=4))
+    assert release(world) == 1
+    assert [(row.number, row.state) for row in world.rows(t.outbox)] == [(1, "held")]
+
+
+def test_released_words_speak_of_the_time_from_then_on(world: World) -> None:
+    extra = {
+        "acknowledge_by": (NOW + timedelta(minutes=45)).isoformat(),
+        "next_update": (NOW + timedelta(hours=2)).isoformat(),
+    }
+    silence(world)
+    run(world, occasion(1, extra=extra))
+    world.clock.advance(hours=4)
+    release(world)
+    said = world.occasions[-1].extra
+    assert said["acknowledge_by"] == (NOW + timedelta(hours=4, minutes=45)).isoformat()
+    assert "next_update" not in said
+
+
+def test_released_words_know_who_took_it_meanwhile(world: World) -> None:
+    silence(world)
+    row = {"brand": "acme", "level": 3, "peak": 3, "started": NOW, "opened": NOW, "updated": NOW, "facts": {}}
+    with world.state.begin() as conn:
+        conn.execute(t.incident.insert().values(id=1, state="acknowledged", acknowledged_by="kim", **row))
+    run(world, occasion(1, extra={"acknowledge_by": NOW.isoformat()}))
+    world.clock.advance(hours=4)
+    release(world)
+    assert world.occasions[-1].extra == {"receivers": ["pr"], "acknowledged_by": "kim"}

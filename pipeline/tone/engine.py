@@ -71,7 +71,7 @@ def _shares(valences: Sequence[float], amplifier: float) -> tuple[float, float, 
             positive += float(valence) + 1
         elif valence < 0:
             negative += float(valence) - 1
-    neutral = sum(1 for valence in valences if valence == 0)
+    neutral = valences.count(0.0)
     if positive > math.fabs(negative):
         positive += amplifier
     elif positive < math.fabs(negative):

@@ -56,7 +56,8 @@ class English:
         """The score of exactly this text; equal to vaderSentiment's."""
         text = describe_emoji(text, self._known.emoji)
         tokens = tokenise(text)
-        valences = [self._valence(tokens, at) for at in range(len(tokens.words))]
+        known = self._known.valences
+        valences = [self._valence(tokens, at) if word in known else 0.0 for at, word in enumerate(tokens.lowered)]
         if "but" in tokens.lowered:
             valences = shift_at(valences, tokens.lowered.index("but"))
         return combine(valences, tokens.words, text)

@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pipeline.tone.engine import CAPITALS, Score, combine
 from pipeline.tone.english import Vocabulary, load_vocabulary
-from pipeline.tone.lexicon import SHORTEST_HEAD, Lexicon, german_lexicon
+from pipeline.tone.lexicon import SHORTEST_HEAD, Lexicon, Phrase, german_lexicon
 from pipeline.tone.mask import MASK
 from pipeline.tone.tokens import caps_differ
 
@@ -21,6 +22,8 @@ BACKWARD = 8
 """How many words before it "nicht" reaches to a verb (hilft mir leider überhaupt nicht)."""
 LONGEST_WORD = 40
 """Longer words are not taken apart."""
+REMEMBERED = 50_000
+"""Words whose valence is remembered: most of what is written is said in these."""
 UNREAL = 0.2
 """What is left of praise that is only wished for (wäre schön)."""
 
@@ -29,10 +32,12 @@ _STOPS = frozenset(".!?;:…\n")
 _CLAUSE = _STOPS | {",", "(", ")"}
 _BUT = frozenset({"aber", "jedoch", "allerdings", "sondern", "dennoch", "trotzdem"})
 _ALTHOUGH = frozenset({"obwohl", "obgleich", "wenngleich", "obschon", "trotz"})
+_TURNS = _BUT | _ALTHOUGH
 _WISH = frozenset(
     {"wäre", "waere", "wären", "waeren", "würde", "wuerde", "würden", "wuerden", "hätte", "hätten", "haette"}
 )
 _WISHING = frozenset({"wünsche", "wünschte", "hoffe", "hoffentlich", "hoffen", "falls"})
+_WISHES = _WISH | _WISHING
 _TURNS_BACK = frozenset({"nicht", "nichts", "nie", "niemals", "ned", "net", "nich", "nimmer", "kaum"})
 _AND = frozenset({"und", "oder", "noch", "sehr", "so"})
 _FADE = (1.0, 0.95, 0.9)
@@ -45,6 +50,8 @@ class _Signs:
     emoji: Mapping[str, float]
     emoticons: Mapping[str, float]
     pattern: re.Pattern[str]
+    begins: frozenset[str]
+    """What each of them begins with: a text without these has none."""
 
 
 class German:
@@ -53,12 +60,14 @@ class German:
     def __init__(self, lexicon: Lexicon | None = None, vocabulary: Vocabulary | None = None) -> None:
         self._known = lexicon or german_lexicon()
         self._signs = _signs(vocabulary or load_vocabulary(), self._known.emoji)
+        self._word = lru_cache(REMEMBERED)(self._look_up)
+        self._lengths = {first: sorted({*map(len, phrases)}) for first, phrases in self._known.idioms.items()}
 
     def score(self, text: str) -> Score:
         """The score of one text; compound is on VADER's scale."""
         words = self._tokens(text)
         lowered = [word.lower() for word in words]
-        valences = [self._word(word) for word in lowered]
+        valences = list(map(self._word, lowered))
         self._emphasise(words, valences)
         self._idioms(words, lowered, valences)
         self._boost(lowered, valences)
@@ -70,15 +79,16 @@ class German:
 
     def _tokens(self, text: str) -> list[str]:
         """Words, clause marks, emoji and emoticons, in order."""
+        pieces = [text] if self._signs.begins.isdisjoint(text) else self._signs.pattern.split(text)
         tokens: list[str] = []
-        for piece in self._signs.pattern.split(text):
+        for piece in pieces:
             if piece in self._signs.emoji or (piece and piece.lower() in self._signs.emoticons):
                 tokens.append(piece)
             else:
                 tokens += [token for token in _TOKEN.findall(piece) if token[0].isalpha() or token in _CLAUSE]
         return tokens
 
-    def _word(self, word: str) -> float:
+    def _look_up(self, word: str) -> float:
         """The valence of a word by itself: as it stands, else as a compound of something known."""
         if not word[0].isalpha():
             return self._signs.emoji.get(word, self._signs.emoticons.get(word, 0.0))
@@ -105,38 +115,40 @@ class German:
 
     def _idioms(self, words: list[str], lowered: list[str], valences: list[float]) -> None:
         """A known phrase gets its own valence, on its last place; its words count no more by themselves."""
-        at = 0
-        while at < len(lowered):
-            phrase, value = self._idiom_at(lowered, at)
+        if self._lengths.keys().isdisjoint(lowered):
+            return
+        for at, word in enumerate(lowered):  # words of a phrase that was found are masked, and begin no other
+            phrase, value = self._idiom_at(lowered, at) if word in self._lengths else ((), 0.0)
             if phrase:
                 end = at + len(phrase)
                 valences[at:end] = [0.0] * (len(phrase) - 1) + [value]
                 words[end - 1] = " ".join(words[at:end])
                 lowered[at:end] = [MASK] * len(phrase)
-            at += len(phrase) or 1
 
-    def _idiom_at(self, words: list[str], at: int) -> tuple[tuple[str, ...], float]:
-        candidates = self._known.idioms.get(words[at])
-        if candidates is None:
-            return (), 0.0
-        fitting = [phrase for phrase in candidates if tuple(words[at : at + len(phrase)]) == phrase]
-        longest = max(fitting, key=len, default=())
-        return longest, candidates.get(longest, 0.0)
+    def _idiom_at(self, words: list[str], at: int) -> tuple[Phrase, float]:
+        """The longest phrase that stands here, if any."""
+        candidates = self._known.idioms[words[at]]
+        for length in reversed(self._lengths[words[at]]):
+            phrase = tuple(words[at : at + length])
+            if phrase in candidates:
+                return phrase, candidates[phrase]
+        return (), 0.0
 
     @staticmethod
     def _emphasise(words: list[str], valences: list[float]) -> None:
-        if not caps_differ(word for word in words if word[0].isalpha()):
-            return
-        for at, valence in enumerate(valences):
-            if valence and words[at].isupper() and len(words[at]) > 2:
-                valences[at] += CAPITALS if valence > 0 else -CAPITALS
+        capital = [at for at, word in enumerate(words) if valences[at] and len(word) > 2 and word.isupper()]
+        if capital and caps_differ(word for word in words if word[0].isalpha()):
+            for at in capital:
+                valences[at] += CAPITALS if valences[at] > 0 else -CAPITALS
 
     def _boost(self, words: list[str], valences: list[float]) -> None:
         """Boosters and dampeners act on the valences up to three words behind them; then they say nothing else."""
-        for at in range(len(words) - 1):
-            if words[at] in self._known.boosters and valences[at + 1]:
-                valences[at] = 0.0
-        for at, valence in enumerate(valences):
+        weighty = [at for at, valence in enumerate(valences) if valence]
+        for at in weighty:
+            if at and words[at - 1] in self._known.boosters:
+                valences[at - 1] = 0.0
+        for at in weighty:
+            valence = valences[at]
             if not valence:
                 continue
             for distance in range(1, min(3, at) + 1):
@@ -147,6 +159,8 @@ class German:
 
     def _negate(self, words: list[str], valences: list[float]) -> None:
         """Negators turn what follows in their clause; "nicht" and its like also the verbs before them."""
+        if self._known.negators.isdisjoint(words):
+            return
         turned: set[int] = set()
         for at, word in enumerate(words):
             if word not in self._known.negators or words[at + 1 : at + 2] == ["nur"]:
@@ -173,11 +187,13 @@ class German:
 
     def _wish(self, words: list[str], valences: list[float]) -> None:
         """Praise that is only wished for counts less."""
+        if _WISHES.isdisjoint(words):
+            return
         unreal = False
         for at, word in enumerate(words):
             if word in _STOPS:
                 unreal = False
-            elif word in _WISH or word in _WISHING:
+            elif word in _WISHES:
                 unreal = True
             elif unreal and valences[at] > 0:
                 valences[at] *= UNREAL
@@ -195,6 +211,8 @@ def negated(valence: float) -> float:
 
 def _contrast(words: list[str], valences: list[float]) -> None:
     """Within a sentence, what precedes "aber" counts half and what follows it one and a half; so with "obwohl"."""
+    if _TURNS.isdisjoint(words):
+        return
     start = 0
     for at in range(len(words) + 1):
         if at == len(words) or words[at] in _STOPS:
@@ -221,8 +239,11 @@ def _signs(vocabulary: Vocabulary, own: Mapping[str, float]) -> _Signs:
     emoticons = {word: value for word, value in vocabulary.valences.items() if _is_emoticon(word)}
     longest_first = "|".join(re.escape(sign) for sign in sorted(emoticons, key=len, reverse=True))
     first = re.escape("".join({sign[0] for sign in emoticons}))
-    pattern = f"([{re.escape(''.join(emoji))}]|(?=[{first}])(?<![A-Za-z0-9])(?:{longest_first})(?![A-Za-z0-9]))"
-    return _Signs(emoji, emoticons, re.compile(pattern, re.IGNORECASE))
+    drawn = re.escape("".join(sorted(emoji)))
+    may_be_drawn = f"[{min(''.join(emoji))}-\U0010ffff]"  # one range is looked up faster than hundreds of signs
+    typed = f"(?=[{first}])(?i:(?<![A-Za-z0-9])(?:{longest_first})(?![A-Za-z0-9]))"
+    begins = frozenset("".join(emoji) + "".join(sign[0] for sign in emoticons))
+    return _Signs(emoji, emoticons, re.compile(f"((?={may_be_drawn})[{drawn}]|{typed})"), begins)
 
 
 def _emoji_valence(description: str, vocabulary: Vocabulary) -> float:

@@ -11,7 +11,7 @@ MASK = "·"
 _ADDRESS = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 _MAIL = re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]++(?:\.[\w-]++)++")
 _HANDLE = re.compile(r"(?<![\w@])@[\w.]*\w")
-_NUMBER = re.compile(r"(?<![\w:;=<-])\d[\d.,:/]*(?:€|%)?(?!\w)")
+_NUMBER = re.compile(r"\d(?<![\w:;=<-]\d)[\d.,:/]*(?:€|%)?(?!\w)")
 
 
 def mask(text: str, spans: Iterable[tuple[int, int]] = ()) -> str:
@@ -23,6 +23,8 @@ def mask(text: str, spans: Iterable[tuple[int, int]] = ()) -> str:
             parts += [text[done:start], MASK]
             done = end
     masked = "".join([*parts, text[done:]])
-    for pattern in (_ADDRESS, _MAIL, _HANDLE, _NUMBER):
-        masked = pattern.sub(MASK, masked)
-    return masked
+    if "//" in masked or "www." in masked.lower():
+        masked = _ADDRESS.sub(MASK, masked)
+    if "@" in masked:
+        masked = _HANDLE.sub(MASK, _MAIL.sub(MASK, masked))
+    return _NUMBER.sub(MASK, masked)

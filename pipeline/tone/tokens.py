@@ -20,7 +20,7 @@ class Tokens:
 
 def describe_emoji(text: str, emoji: Mapping[str, str]) -> str:
     """The text with every emoji replaced by its English description, as VADER does it (blank before, none after)."""
-    if text.isascii():
+    if text.isascii() or emoji.keys().isdisjoint(text):
         return text.strip()
     parts: list[str] = []
     after_blank = True

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from pipeline.mention import Mention
@@ -88,7 +90,7 @@ def persons(connection: sqlite3.Connection, window: Window) -> Persons:
     rows = connection.execute(
         f"SELECT {PERSON} person, MAX(o.author IS NULL), COUNT(*) {frame} GROUP BY person", values
     ).fetchall()
-    before = _before(connection, window) if rows else set()
+    before = _before(connection, window, [person for person, _, _ in rows]) if rows else set()
     return Persons(
         persons=len(rows),
         without_author=sum(nameless for _, nameless, _ in rows),
@@ -98,11 +100,17 @@ def persons(connection: sqlite3.Connection, window: Window) -> Persons:
     )
 
 
-def _before(connection: sqlite3.Connection, window: Window) -> set[str]:
-    """Who had a counted opinion on the brand in the weeks before, of any tone and at any source."""
+def _before(connection: sqlite3.Connection, window: Window, persons: Sequence[str]) -> set[str]:
+    """Which of these had a counted opinion on the brand in the weeks before, of any tone and at any source."""
     earlier = Window(brand=window.brand, start=window.start - timedelta(days=FIRST_TIME_DAYS), end=window.start)
     frame, values = _within(earlier, historic=True)
-    return {person for (person,) in connection.execute(f"SELECT DISTINCT {PERSON} {frame}", values)}
+    among = json.dumps(persons)  # one look into this list costs less than to tell all persons of the weeks apart
+    rows = connection.execute(
+        f"SELECT {PERSON} {frame} AND (o.author IN (SELECT value FROM json_each(?))"
+        f" OR o.author IS NULL AND {NAMELESS} IN (SELECT value FROM json_each(?)))",
+        [*values, among, among],
+    )
+    return {person for (person,) in rows}
 
 
 def persons_by_bin(connection: sqlite3.Connection, window: Window, width: timedelta) -> dict[datetime, int]:

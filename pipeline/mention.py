@@ -181,7 +181,22 @@ def join(old: Mention | None, incoming: Mention) -> Mention:
     )
     if published.precision.rank < old.published.precision.rank:
         joined = _retimed(joined)
+    if old.crawled.kind is Kind.RESULT and incoming.crawled.kind is not Kind.RESULT:
+        joined = _read_at_last(joined, incoming)
     return _with_winner(joined, [*_readings(old), *_readings(incoming)])
+
+
+def _read_at_last(mention: Mention, incoming: Mention) -> Mention:
+    """What had been a search result only: nothing has counted it yet, so it counts where it is read now."""
+    return replace(
+        mention,
+        first_source=incoming.first_source,
+        fed_bin=incoming.fed_bin,
+        historic=incoming.historic,
+        late=incoming.late,
+        story=incoming.story,
+        is_copy=incoming.is_copy,
+    )
 
 
 def same_content(old: Mention, new: Mention) -> bool:

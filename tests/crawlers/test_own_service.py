@@ -17,7 +17,7 @@ ANSWER = json.dumps({"query": "nordnetz", "results": [], "unresponsive_engines":
 
 @pytest.mark.parametrize(
     ("own", "state", "answer"),
-    [(True, SourceState.HEALTHY, Answer.EMPTY), (False, SourceState.BLIND, Answer.GATED)],
+    [(True, SourceState.HEALTHY, Answer.OK), (False, SourceState.BLIND, Answer.GATED)],
 )
 def test_robots_txt_of_an_own_instance(tmp_path, own, state, answer):
     with loopback(lambda path, query: (200, "application/json", ANSWER), FORBIDS_SEARCHING) as web:

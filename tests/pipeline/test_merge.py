@@ -79,7 +79,8 @@ def test_a_result_counts_once_the_post_itself_is_read() -> None:
     assert result is not None and not result.analysis.opinions[0].counted
     merged = merge(result, mention())
     assert merged is not None and merged.analysis.opinions[0].counted
-    assert merged.first_source == "search"
+    assert merged.first_source == "forum"
+    assert merged.sources == ("forum", "search")
 
 
 @pytest.mark.parametrize("voice", [Voice.OWNED, Voice.STAFF, Voice.MACHINE])

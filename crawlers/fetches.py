@@ -8,6 +8,12 @@ from datetime import datetime
 from pipeline.words import Answer
 
 
+def said(error: BaseException) -> str:
+    """What went wrong in words; of a database's error without the statement and its values."""
+    cause = getattr(error, "orig", None) or error
+    return str(cause) or type(cause).__name__
+
+
 @dataclass(slots=True)
 class Fetch:
     """One request and its answer. The spider's reading may still turn ``ok`` into ``empty`` or ``layout_changed``."""

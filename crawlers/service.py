@@ -15,6 +15,7 @@ from pathlib import Path
 import structlog
 
 from crawlers import scheduling
+from crawlers.fetches import said
 from crawlers.ledger import Ledger, VisitReport
 from crawlers.pacing import Pacer
 from crawlers.raw import RawPages
@@ -255,7 +256,7 @@ class Crawl:
 
     def _given_up(self, name: str, error: BaseException) -> VisitReport:
         """Free a source whose visit could not be written down. Never raises: else the lease ends by itself."""
-        reason = f"the visit could not be written down: {error}"
+        reason = f"the visit could not be written down: {said(error)}"
         state = SourceState.BLIND
         try:
             with self._state.begin() as connection:

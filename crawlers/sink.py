@@ -10,6 +10,7 @@ import sqlalchemy as sa
 import structlog
 from scrapy.crawler import Crawler
 
+from crawlers.fetches import said
 from crawlers.kit import kit_of, spider_of
 from crawlers.spider import SourceSpider
 from pipeline.item import Item, ResultList
@@ -80,7 +81,7 @@ class Sink:
             await asyncio.to_thread(give, what)
         except Exception as error:
             log.error("findings could not be made durable", source=self._spider.job.source, reason=repr(error))
-            self._spider.unfed = f"findings could not be made durable: {error!r}"
+            self._spider.unfed = f"findings could not be made durable: {said(error)}"
 
     async def close_spider(self) -> None:
         """Everything taken is durable, or ``unfed`` says why not."""

@@ -9,20 +9,22 @@ from datetime import datetime
 import msgspec
 import structlog
 from msgspec.structs import replace
+from sqlalchemy.exc import OperationalError
 
 from pipeline.clock import Clock
-from pipeline.draft import Draft, Step
+from pipeline.draft import Draft, Step, placed
 from pipeline.identity import uid_of
 from pipeline.item import Item
 from pipeline.mention import Analysis, Crawled, Mention, Opinion, text_hash
 from pipeline.spool import Quarantined, Spool, Waiting, Watermark
 from pipeline.steps.story import Assigned, StoryText, assign
 from pipeline.store.protocol import Store, StoreError
-from pipeline.times import Placed, place
 from pipeline.words import Kind, Voice
 
 log = structlog.get_logger()
 BATCH = 500
+_OURS = (StoreError, OSError, OperationalError)
+"""Troubles of disks and databases: no item is to blame, so none goes to the quarantine."""
 
 
 class Fed(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +64,7 @@ class Pipeline:
         self._lock = threading.Lock()
 
     def feed(self, items: Sequence[Item]) -> Fed:
-        """Make items durable as mentions. Raises OSError only where neither store nor spool can be written."""
+        """Make items durable as mentions. Raises OSError or OperationalError where nothing can be written."""
         fed = Fed()
         with self._lock:
             for start in range(0, len(items), BATCH):
@@ -110,7 +112,7 @@ class Pipeline:
         steps = [step for step in self.steps if step.name != without]
         try:
             return _through(steps, drafts), 0
-        except StoreError:
+        except _OURS:
             raise
         except Exception:
             return self._one_by_one(steps, [Draft(draft.item, draft.uid) for draft in drafts])
@@ -122,7 +124,7 @@ class Pipeline:
         for draft in drafts:
             try:
                 good.extend(_through(steps, [draft]))
-            except StoreError:
+            except _OURS:
                 raise
             except Exception as error:
                 log.error("item quarantined", uid=draft.uid, source=draft.item.source, reason=repr(error))
@@ -169,31 +171,24 @@ class Pipeline:
         self.store.write([_with_story(mention, stories[mention.uid]) for mention in mentions])
         self._note_signatures((uid, story.week, story.bands) for uid, story in stories.items())
 
-    @staticmethod
-    def _placed(draft: Draft) -> Placed:
-        item = draft.item
-        return place(
-            draft.uid, item.published, item.fetched, watermark=item.watermark, first_contact=item.first_contact
-        )
-
     def _mention(self, draft: Draft) -> Mention:
-        item, placed = draft.item, self._placed(draft)
+        item, when = draft.item, placed(draft)
         return Mention(
             uid=draft.uid,
             origin=item.origin,
             crawled=_crawled(draft),
-            published=placed.published,
+            published=when.published,
             seen=item.fetched,
-            event_time=placed.event_time,
-            fed_bin=placed.fed_bin,
+            event_time=when.event_time,
+            fed_bin=when.fed_bin,
             analysis=self._analysis(draft),
             sources=(item.source,),
             first_source=item.source,
             story=draft.story or draft.uid,
             is_copy=draft.is_copy,
-            historic=placed.historic,
-            late=placed.late,
-            clamped=placed.clamped,
+            historic=when.historic,
+            late=when.late,
+            clamped=when.clamped,
             deleted_at=item.fetched if item.deleted else None,
         )
 

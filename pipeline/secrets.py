@@ -33,14 +33,23 @@ def author_key(folder: Path, *, data_present: bool) -> bytes:
     folder.mkdir(parents=True, exist_ok=True)
     key = secrets.token_bytes(32)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
+        _create(path, key.hex() + "\n")
+    except FileExistsError:  # another process was quicker
         return author_key(folder, data_present=data_present)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(key.hex() + "\n")
-        file.flush()
-        os.fsync(file.fileno())
     return key
+
+
+def _create(path: Path, text: str) -> None:
+    """A file for our eyes only, whole or not there at all, whatever the disk does. Raises FileExistsError."""
+    new = path.with_name(f"{path.name}.{secrets.token_hex(8)}.new")
+    try:
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(new, path)
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def password(file: Path | None, variable: str, environment: Mapping[str, str] = os.environ) -> str | None:

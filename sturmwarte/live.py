@@ -80,11 +80,18 @@ class LiveConfiguration:
         configuration = load(self.path, self._registry)
         if configuration.data != self._folder:
             raise ConfigurationError([Finding(str(self.path), None, "data", "restart_needed")])
-        self._folder.mkdir(parents=True, exist_ok=True)
-        new = self._folder / f"{GOOD}.{os.getpid()}"
-        shutil.copyfile(self.path, new)
-        new.replace(self._folder / GOOD)
+        self._put_aside()
         return configuration
+
+    def _put_aside(self) -> None:
+        """Keep a copy; a disk that is full must not keep a right configuration from being in force."""
+        new = self._folder / f"{GOOD}.{os.getpid()}"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(self.path, new)
+            new.replace(self._folder / GOOD)
+        except OSError as error:
+            log.warning("the configuration could not be put aside", folder=str(self._folder), reason=str(error))
 
     def _look(self) -> Signature | None:
         """What changes whenever the file does; None while there is none."""
@@ -106,6 +113,12 @@ class Recorder:
             log.info("the changed configuration is in force")
         else:
             log.error("the changed configuration is wrong, the old one stays in force", findings=str(error))
+        try:
+            self._record(error)
+        except sa.exc.OperationalError as trouble:
+            log.error("the state of the configuration could not be recorded", reason=str(trouble.orig))
+
+    def _record(self, error: ConfigurationError | None) -> None:
         with self._state.begin() as connection:
             connection.execute(sa.delete(meta).where(meta.c.key == REJECTED))
             if error is not None:

@@ -279,6 +279,14 @@ def next_state(
     return current, reason or outcome.reason
 
 
+def note_trouble(conn: sa.Connection, source_id: str, reason: str) -> SourceState:
+    """Write down why a visit came to nothing, where it was no fault of the source; returns its state, unchanged."""
+    conn.execute(
+        sa.update(source).where(source.c.id == source_id).values(reason=reason, last_answer=Answer.ERROR.value)
+    )
+    return SourceState(conn.execute(sa.select(source.c.state).where(source.c.id == source_id)).scalar_one())
+
+
 def mark_late(conn: sa.Connection, now: datetime) -> list[str]:
     """Learning and healthy sources without a good visit for two intervals are late; returns which became so."""
     late = []

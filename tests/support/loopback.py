@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
-Reply = tuple[int, str, bytes]
-"""Status, content type, body."""
+Reply = tuple[int, str, bytes] | Callable[[BaseHTTPRequestHandler], None]
+"""Status, content type, body; or a function that answers the request in a way of its own."""
 Handler = Callable[[str, dict[str, str]], Reply]
 
 
@@ -30,12 +30,22 @@ class Loopback:
                     status, kind, body = 200, "text/plain", outer.robots
                 else:
                     outer.asked.append(self.path)
-                    status, kind, body = outer.handler(parts.path, query)
+                    reply = outer.handler(parts.path, query)
+                    if callable(reply):
+                        self._answer(reply)
+                        return
+                    status, kind, body = reply
                 self.send_response(status)
                 self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
+
+            def _answer(self, reply: Callable[[BaseHTTPRequestHandler], None]) -> None:
+                try:
+                    reply(self)
+                except (BrokenPipeError, ConnectionResetError):
+                    self.close_connection = True
 
             def log_message(self, format: str, *arguments: object) -> None:
                 pass

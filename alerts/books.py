@@ -71,7 +71,7 @@ def read(conn: sa.Connection, brand: str, rules: Mapping[str, Rule], *, lock: bo
         blobs={name: found[name, rule.version] for name, rule in rules.items() if (name, rule.version) in found},
         memory=found.get((MEMORY, MEMORY_VERSION)),
         incident=open_incident(conn, brand),
-        owed=tuple(incident for incident in resolved if incident.facts.get("all_clear_owed")),
+        owed=tuple(incident for incident in resolved if incident.all_clear_owed),
         closed=max((incident.resolved for incident in resolved if incident.resolved), default=None),
     )
 

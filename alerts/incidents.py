@@ -43,6 +43,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     resolved: datetime | None
     resolved_by: str | None
     false_alarm: bool
+    all_clear_owed: bool
+    """Resolved by a person, and the receivers have not been told yet."""
     first_message_id: str | None
     transitions: int
     facts: Mapping[str, Any]
@@ -176,13 +178,13 @@ def acknowledge(state: State, number: int, by: str, now: datetime) -> Incident:
 def resolve(state: State, number: int, by: str, now: datetime, false_alarm: bool = False) -> Incident:
     """Somebody declares it over. The watcher then tells those who had been told. Raises as ``acknowledge``."""
     with state.begin() as conn:
-        incident = _still_open(conn, number)
+        _still_open(conn, number)
         changes = {
             "state": IncidentState.RESOLVED,
             "resolved": now,
             "resolved_by": by,
             "false_alarm": false_alarm,
-            "facts": {**incident.facts, "all_clear_owed": True},
+            "all_clear_owed": True,
         }
         _change(conn, number, changes, "false_alarm" if false_alarm else "resolved", by, now)
         return get_incident(conn, number)

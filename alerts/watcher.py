@@ -27,7 +27,7 @@ from alerts.registry import in_force
 from alerts.rule import Alert, Rule, Usual
 from alerts.situation import Picture, build, last_known, learning_rule, read_picture, trend, usual_of
 from alerts.voices import quoted
-from alerts.windforce import ACKNOWLEDGE_WITHIN, UPDATE_AFTER, Force, Reason, Signs, force
+from alerts.windforce import ACKNOWLEDGE_WITHIN, UPDATE_AFTER, Force, Reason, Signs, force, held, missing
 from pipeline.clock import Clock
 from pipeline.configuration import Configuration
 from pipeline.i18n import Speech
@@ -359,9 +359,9 @@ class Watcher:
 
     def _owed(self, conn: sa.Connection, incident: Incident, look: Look) -> Occasion:
         """The all clear of an incident that a person resolved."""
-        facts = {name: value for name, value in incident.facts.items() if name != "all_clear_owed"}
         number = incident.transitions + 1
-        conn.execute(t.incident.update().where(t.incident.c.id == incident.id).values(facts=facts, transitions=number))
+        told = t.incident.update().where(t.incident.c.id == incident.id)
+        conn.execute(told.values(all_clear_owed=False, transitions=number))
         return Occasion(
             subject=subject_of(incident=incident.id),
             number=number,
@@ -411,11 +411,18 @@ def _reasons(look: Look) -> list[Reason]:
     if look.tripwires:
         found.append(("rules.keyword.hit", {"n": len(look.tripwires), "query": _query(look)}))
     memory = look.decision.memory if look.decision else Memory()
+    floor = memory.floor if memory.floor_until and look.now < memory.floor_until else 0
     if look.force:
         found += look.force.reasons
-    if memory.floor and memory.floor_until and look.now < memory.floor_until:
-        found.append(("rules.level.keyword", {"query": _query(look), "level": memory.floor}))
+        found += held(_level(look), max(floor, look.force.level))
+    if floor:
+        found.append(("rules.level.keyword", {"query": _query(look), "level": floor}))
     return found
+
+
+def _level(look: Look) -> int:
+    """The level after this look; 0 without an incident."""
+    return look.decision.level or 0 if look.decision else 0
 
 
 def _query(look: Look) -> str:
@@ -452,7 +459,7 @@ def _evaluation(look: Look) -> dict[str, Any]:
         "fires": bool(look.alerts),
         "return_period_days": memory.rarest_days,
         "reasons": [[key, dict(numbers)] for key, numbers in _reasons(look)],
-        "next_level": [[key, dict(numbers)] for key, numbers in earned.next_level],
+        "next_level": [[key, dict(numbers)] for key, numbers in missing(seen, _level(look))],
     }
 
 
@@ -528,7 +535,7 @@ def _join(conn: sa.Connection, number: int, members: Sequence[Mention], now: dat
 
 def _record_evaluation(conn: sa.Connection, look: Look, number: int | None) -> None:
     facts = _evaluation(look)
-    level = look.decision.level if look.decision and look.decision.level is not None else 0
+    level = _level(look)
     row = {"rule": facts["entry"], "version": facts["rule_version"] or 0, "brand": look.brand}
     conn.execute(t.evaluation.insert().values(**row, at=look.now, incident=number, level=level, facts=facts))
 

@@ -245,6 +245,7 @@ incident = sa.Table(
     sa.Column("resolved", Utc),
     sa.Column("resolved_by", Text),
     sa.Column("false_alarm", Bool, nullable=False, server_default=sa.false()),
+    sa.Column("all_clear_owed", Bool, nullable=False, server_default=sa.false()),
     sa.Column("first_message_id", Text),
     sa.Column("transitions", Int, nullable=False, server_default="0"),
     sa.Column("facts", Json, nullable=False),

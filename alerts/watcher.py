@@ -483,7 +483,7 @@ def _surged(look: Look) -> bool:
 
 def _no_incident() -> dict[str, Any]:
     empty = ("below_since", "acknowledged", "acknowledged_by", "resolved", "resolved_by", "first_message_id")
-    return dict.fromkeys(empty) | {"false_alarm": False, "topic": ""}
+    return dict.fromkeys(empty) | {"false_alarm": False, "all_clear_owed": False, "topic": ""}
 
 
 def _opening(look: Look) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from pipeline.item import Item
 from pipeline.mention import Tone
+from pipeline.times import Placed, place
 from pipeline.words import Via
 
 
@@ -52,6 +53,18 @@ class Draft:
     is_copy: bool = False
     signature: tuple[int, ...] = ()
     week: int = 0
+    placed: Placed | None = None
+    """Where it lies in time, once a step has found out."""
+
+
+def placed(draft: Draft) -> Placed:
+    """Where a draft lies in time; found out once."""
+    if draft.placed is None:
+        item = draft.item
+        draft.placed = place(
+            draft.uid, item.published, item.fetched, watermark=item.watermark, first_contact=item.first_contact
+        )
+    return draft.placed
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,12 +49,15 @@ class Precision(StrEnum):
     @property
     def rank(self) -> int:
         """0 for the most exact; larger is vaguer."""
-        return list(Precision).index(self)
+        return _PRECISIONS[self]
 
     @property
     def exact(self) -> bool:
         """Whether the time may be used as it stands (minute or better)."""
         return self.rank <= Precision.MINUTE.rank
+
+
+_PRECISIONS = {precision: rank for rank, precision in enumerate(Precision)}
 
 
 class Voice(StrEnum):

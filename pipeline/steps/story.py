@@ -14,10 +14,9 @@ from datetime import datetime
 import regex
 from rensa import RMinHash
 
-from pipeline.draft import Draft
+from pipeline.draft import Draft, placed
 from pipeline.mention import Mention
 from pipeline.store.protocol import Store
-from pipeline.times import place
 
 BANDS, ROWS = 8, 2
 CONTAINMENT = 0.8
@@ -117,7 +116,7 @@ class StoryStep:
         self._store = store
 
     def __call__(self, batch: list[Draft]) -> list[Draft]:
-        texts = [StoryText(draft.uid, draft.text, draft.author, _event_time(draft)) for draft in batch]
+        texts = [StoryText(draft.uid, draft.text, draft.author, placed(draft).event_time) for draft in batch]
         assigned = assign(self._store, texts)
         for draft in batch:
             found = assigned[draft.uid]
@@ -156,8 +155,9 @@ def _assign_week(store: Store, week: int, texts: Sequence[StoryText]) -> dict[st
         for other in others:
             store.join_stories(story, other)
         assigned[text.uid] = Assigned(story, story != text.uid, week, bands[text.uid])
+        settled = _Seen(own.uid, own.print, own.author, story)
         for band in bands[text.uid]:
-            here.setdefault(band, []).append(_Seen(own.uid, own.print, own.author, story))
+            here.setdefault(band, []).append(settled)
     return assigned
 
 
@@ -168,11 +168,6 @@ def _seen(mention: Mention, story: str) -> _Seen:
 def _alike(one: _Seen, other: _Seen) -> bool:
     same_author = one.author is not None and one.author == other.author
     return one.uid != other.uid and same_story(one.print, other.print, same_author=same_author)
-
-
-def _event_time(draft: Draft) -> datetime:
-    item = draft.item
-    return place(draft.uid, item.published, item.fetched, watermark=item.watermark).event_time
 
 
 def _number(text: str) -> int:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pipeline.analysis import ANALYSIS_VERSION
 from pipeline.store.protocol import StoreError
 from pipeline.store.sqlite.functions import decode, register
-from pipeline.store.sqlite.rows import MEASURES, Deltas, Row
+from pipeline.store.sqlite.rows import MEASURES, Cell, Deltas, Row
 
 
 def findings(connection: sqlite3.Connection, sqlite: Any) -> list[str]:
@@ -28,7 +28,7 @@ def findings(connection: sqlite3.Connection, sqlite: Any) -> list[str]:
 
 
 def _disagreements(connection: sqlite3.Connection) -> Iterator[str]:
-    deltas, opinions = Deltas.none(), 0
+    deltas, opinions = Deltas(), 0
     for row in _rows(connection):
         deltas.add(row.mention, 1)
         opinions += len(row.opinions())
@@ -57,14 +57,21 @@ def _opinion_findings(connection: sqlite3.Connection, row: Row) -> Iterator[str]
             yield f"the opinion of mention {row.mention.uid} on {opinion[0]} does not agree with its document"
 
 
-def _rollup_findings(connection: sqlite3.Connection, table: str, key: str, counts: dict[Any, int]) -> Iterator[str]:
+def _rollup_findings(
+    connection: sqlite3.Connection, table: str, key: str, counts: Mapping[Cell, Sequence[int]]
+) -> Iterator[str]:
     stored = {
         (brand, time, source, measure): amount
         for brand, time, source, *amounts in connection.execute(f"SELECT {key}, {', '.join(MEASURES)} FROM {table}")
         for measure, amount in zip(MEASURES, amounts, strict=True)
         if amount
     }
-    wanted = {cell: amount for cell, amount in counts.items() if amount}
+    wanted = {
+        (*cell, measure): amount
+        for cell, amounts in counts.items()
+        for measure, amount in zip(MEASURES, amounts, strict=True)
+        if amount
+    }
     if stored != wanted:
         yield f"{table} differs from a recount in {len(stored.items() ^ wanted.items())} numbers"
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +12,7 @@ import msgspec
 from pipeline.mention import Mention, Opinion, effective_opinions
 from pipeline.store.protocol import BIN
 from pipeline.store.sqlite.functions import tokens
-from pipeline.words import Kind, Voice
+from pipeline.words import Kind, ToneLabel, Voice
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -131,33 +130,41 @@ def _opinion_columns(row_id: int, mention: Mention, opinion: Opinion) -> tuple[A
 MEASURES = ("posts", "negative", "neutral", "positive", "p_negative", "copies")
 
 
+Cell = tuple[str, int, str]
+"""Brand, number of the hour or day, source (empty where all are together)."""
+
+
 @dataclass(slots=True)
 class Deltas:
-    """What a transaction changes in the rollups."""
+    """What a transaction changes in the rollups: for each cell one amount per measure."""
 
-    hours: Counter[tuple[str, int, str, str]]
-    days: Counter[tuple[str, int, str, str]]
-
-    @classmethod
-    def none(cls) -> Deltas:
-        return cls(Counter(), Counter())
+    hours: dict[Cell, list[int]] = field(default_factory=dict)
+    days: dict[Cell, list[int]] = field(default_factory=dict)
 
     def add(self, mention: Mention, sign: int) -> None:
         """Count a mention in (1) or out (-1)."""
         event = micros(mention.event_time)
         for opinion in one_per_brand(mention):
-            for measure, amount in _measures(mention, opinion):
-                self.hours[opinion.brand, event // HOUR_US, "", measure] += sign * amount
-                self.days[opinion.brand, event // DAY_US, mention.first_source, measure] += sign * amount
+            amounts = _measures(mention, opinion)
+            hour = self.hours.setdefault((opinion.brand, event // HOUR_US, ""), [0] * len(MEASURES))
+            day = self.days.setdefault((opinion.brand, event // DAY_US, mention.first_source), [0] * len(MEASURES))
+            for at, amount in enumerate(amounts):
+                if amount:
+                    hour[at] += sign * amount
+                    day[at] += sign * amount
 
 
-def _measures(mention: Mention, opinion: Opinion) -> Iterator[tuple[str, int]]:
-    if is_copied(mention, opinion):
-        yield "copies", 1
+def _measures(mention: Mention, opinion: Opinion) -> tuple[int, ...]:
+    """One amount per measure."""
+    copies = int(is_copied(mention, opinion))
     if not opinion.counted:
-        return
-    yield "posts", 1
-    if opinion.tone is not None:
-        yield opinion.tone.value, 1
-    if opinion.p_negative:
-        yield "p_negative", round(opinion.p_negative * P_UNIT)
+        return 0, 0, 0, 0, 0, copies
+    tone = opinion.tone
+    return (
+        1,
+        int(tone is ToneLabel.NEGATIVE),
+        int(tone is ToneLabel.NEUTRAL),
+        int(tone is ToneLabel.POSITIVE),
+        round((opinion.p_negative or 0.0) * P_UNIT),
+        copies,
+    )

@@ -67,7 +67,8 @@ def note_signatures(connection: sqlite3.Connection, signatures: Mapping[str, Seq
 
 def sharing(connection: sqlite3.Connection, signatures: Mapping[str, Sequence[int]], week: int) -> dict[str, list[str]]:
     """For each key, sorted uids of this and the previous week that share a band; its own uid left out."""
-    asked = sorted({_signed(band) for bands in signatures.values() for band in bands})
+    signed = {key: [_signed(band) for band in bands] for key, bands in signatures.items()}
+    asked = sorted({band for bands in signed.values() for band in bands})
     rows = connection.execute(
         "SELECT b.band, lower(hex(b.uid)) FROM json_each(?) w CROSS JOIN json_each(?) j"
         " CROSS JOIN band b ON b.week = w.value AND b.band = j.value",
@@ -77,8 +78,8 @@ def sharing(connection: sqlite3.Connection, signatures: Mapping[str, Sequence[in
     for band, uid in rows:
         holders.setdefault(band, set()).add(uid)
     return {
-        key: sorted({uid for band in bands for uid in holders.get(_signed(band), ())} - {key})
-        for key, bands in signatures.items()
+        key: sorted({uid for band in bands if band in holders for uid in holders[band]} - {key})
+        for key, bands in signed.items()
     }
 
 

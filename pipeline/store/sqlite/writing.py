@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -14,7 +13,7 @@ from msgspec.structs import replace
 from pipeline.mention import Mention, join, same_content, without_text
 from pipeline.store.protocol import Written
 from pipeline.store.sqlite.functions import decode
-from pipeline.store.sqlite.rows import MEASURES, Deltas, Row, _encoder, id_base, micros
+from pipeline.store.sqlite.rows import MEASURES, Cell, Deltas, Row, _encoder, id_base, micros
 
 _MARKS = ",".join("?" * 13)
 _INSERT = f"INSERT INTO mention VALUES ({_MARKS})"
@@ -172,7 +171,7 @@ def _change_text(connection: sqlite3.Connection, changes: list[Change]) -> None:
 
 
 def _change_rollups(connection: sqlite3.Connection, changes: list[Change]) -> None:
-    deltas = Deltas.none()
+    deltas = Deltas()
     for change in changes:
         if change.old is not None:
             deltas.add(change.old.mention, -1)
@@ -183,20 +182,17 @@ def _change_rollups(connection: sqlite3.Connection, changes: list[Change]) -> No
 
 
 def _upsert(
-    connection: sqlite3.Connection, table: str, key: tuple[str, ...], counts: Counter[tuple[str, int, str, str]]
+    connection: sqlite3.Connection, table: str, key: tuple[str, ...], counts: Mapping[Cell, Sequence[int]]
 ) -> None:
     """Add to the cells and drop those that come to nothing."""
-    cells: dict[tuple[str | int, ...], dict[str, int]] = {}
-    for (brand, time, source, measure), amount in counts.items():
-        if amount:
-            cells.setdefault((brand, time, source)[: len(key)], {})[measure] = amount
+    cells = {cell[: len(key)]: amounts for cell, amounts in counts.items() if any(amounts)}
     names = ", ".join((*key, *MEASURES))
     marks = ", ".join("?" * (len(key) + len(MEASURES)))
     sums = ", ".join(f"{measure} = {measure} + excluded.{measure}" for measure in MEASURES)
     connection.executemany(
         f"INSERT INTO {table} ({names}) VALUES ({marks}) ON CONFLICT DO UPDATE SET {sums}",
-        [(*cell, *(amounts.get(measure, 0) for measure in MEASURES)) for cell, amounts in sorted(cells.items())],
+        [(*cell, *amounts) for cell, amounts in sorted(cells.items())],
     )
     empty = " AND ".join(f"{column} = ?" for column in key) + "".join(f" AND {measure} = 0" for measure in MEASURES)
-    falling = [cell for cell, amounts in cells.items() if min(amounts.values()) < 0]
+    falling = [cell for cell, amounts in cells.items() if min(amounts) < 0]
     connection.executemany(f"DELETE FROM {table} WHERE {empty}", falling)

@@ -66,8 +66,9 @@ class _Writer:
     def write(self, begin: datetime, until: datetime, storm_at: datetime | None) -> World:
         self._open_threads(2, texts.TOPICS, BRAND)
         self._open_threads(3, texts.TRAIN_TOPICS, TRAINS)
-        self._quiet(begin, until)
-        self._articles(texts.ARTICLES, [begin + timedelta(days=1 + 3 * n, hours=9) for n in range(4)])
+        published = [begin + timedelta(days=3 * n, hours=2) for n in range(4)]
+        self._articles(texts.ARTICLES, published)
+        self._quiet(begin, until, published)
         if storm_at is not None:
             self._storm(storm_at)
         return World(self._threads, tuple(self._numbered()))
@@ -80,9 +81,7 @@ class _Writer:
             numbers.append(number)
         return numbers
 
-    def _quiet(self, begin: datetime, until: datetime) -> None:
-        network = [n for n, thread in self._threads.items() if thread.board == 2]
-        trains = [n for n, thread in self._threads.items() if thread.board == 3]
+    def _quiet(self, begin: datetime, until: datetime, published: Sequence[datetime]) -> None:
         regulars = self._people[:90]
         at = begin
         while at < until:
@@ -90,14 +89,25 @@ class _Writer:
             at += timedelta(hours=self._random.expovariate(2.6 if by_day else 0.35))
             who, chance = self._random.choice(regulars), self._random.random()
             if chance < 0.62:
-                self._say(at, "forum", self._random.choice(network), who, self._network_talk())
-            elif chance < 0.82:
-                self._say(at, "forum", self._random.choice(trains), who, self._train_talk())
+                self._say(at, "forum", self._topic(2, at - begin), who, self._network_talk())
+            elif chance < 0.8:
+                self._say(at, "forum", self._topic(3, at - begin), who, self._train_talk())
+            elif chance < 0.83 and at > published[0]:
+                article = self._topic(0, timedelta(0)) + sum(at > day for day in published[1:])
+                self._say(at, "news", article, who, self._network_talk())
             else:
-                stars = self._random.choice((5, 5, 4, 4, 3, 2))
-                text = self._network_talk() if stars > 2 else self._grumble()
-                title = self._random.choice(texts.REVIEW_TITLES_GOOD if stars > 2 else ("Na ja", "Geht besser"))
-                self._say(at, "portal", 0, who, text, title, stars)
+                self._review(at, who)
+
+    def _topic(self, board: int, since: timedelta) -> int:
+        """A thread of a board. The first one falls asleep after half a day, and its board is read back to there."""
+        first, *others = [n for n, thread in self._threads.items() if thread.board == board]
+        return first if since < timedelta(hours=12) else self._random.choice(others)
+
+    def _review(self, at: datetime, who: str) -> None:
+        stars = self._random.choice((5, 5, 4, 4, 3, 2))
+        text = self._network_talk() if stars > 2 else self._grumble()
+        title = self._random.choice(texts.REVIEW_TITLES_GOOD if stars > 2 else ("Na ja", "Geht besser"))
+        self._say(at, "portal", 0, who, text, title, stars)
 
     def _storm(self, start: datetime) -> None:
         """It begins with an outage, grows for two hours, ebbs away over the day."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -41,6 +42,7 @@ class Sites:
     def __init__(self, world: World, now: Callable[[], datetime], zone: ZoneInfo) -> None:
         self._world, self._now = world, now
         self._pages = Environment(loader=PackageLoader("sturmwarte.demo", "pages"), autoescape=True)
+        self._pages.filters["account"] = lambda name: zlib.crc32(name.encode()) % 90_000 + 2
         self._pages.filters["local"] = lambda at: at.astimezone(zone).strftime("%d.%m.%Y, %H:%M")
 
     def forum(self, path: str, query: Query, own: str) -> Answer:

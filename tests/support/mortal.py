@@ -1,0 +1,189 @@
+"""The whole way as a process that can be killed: ``python mortal.py CONFIGURATION.json FOLDER``.
+
+Everything is imported once. Then, for every line ``live``, a child is forked; it opens the data folder and makes one
+round (crawl, watch, deliver) for each line ``round TIME STEP``. At that step (``-``: none) it says so and stands still,
+for its parent to kill it. While a file ``down`` is in the folder, the store takes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from clocks import RunningClock
+
+import alerts.posting  # noqa: F401  what is imported here need not be imported in every life
+import crawlers.spiders.phpbb  # noqa: F401
+from alerts.delivery import Delivery
+from alerts.notifiers.registry import build as notifiers
+from alerts.watcher import Watcher
+from crawlers.ledger import Finished, Ledger
+from crawlers.service import crawl_once
+from pipeline.build import build_pipeline
+from pipeline.clock import Clock
+from pipeline.configuration import Configuration
+from pipeline.mention import Mention
+from pipeline.run import Pipeline
+from pipeline.spool import Record, Spool
+from pipeline.state.database import State
+from pipeline.state.opening import open_state
+from pipeline.store.opening import open_store
+from pipeline.store.protocol import Store, StoreError, Written
+from sturmwarte import logs
+
+Reach = Callable[[str], None]
+"""Called at every named step."""
+
+
+class MortalStore:
+    """A store with steps around its writes, which can be down."""
+
+    def __init__(self, store: Store, down: Path, reach: Reach) -> None:
+        self._store, self._down, self._reach = store, down, reach
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def write(self, mentions: Sequence[Mention]) -> Written:
+        if self._down.exists():
+            raise StoreError("the store is down")
+        self._reach("before_write")
+        written = self._store.write(mentions)
+        self._reach("after_write")
+        return written
+
+    def note_signatures(self, signatures: Any, week: int) -> None:
+        self._store.note_signatures(signatures, week)
+        self._reach("after_signatures")
+
+
+class MortalSpool(Spool):
+    """A spool with steps around appending, and within a drain."""
+
+    def __init__(self, folder: Path, reach: Reach) -> None:
+        super().__init__(folder)
+        self._reach = reach
+
+    def append(self, records: Sequence[Record]) -> None:
+        self._reach("before_spool")
+        super().append(records)
+        self._reach("after_spool")
+
+    def drain(self, write: Callable[[list[Mention]], None], mark: Callable[[str, datetime], None]) -> int:
+        def written(mentions: list[Mention]) -> None:
+            write(mentions)
+            self._reach("after_drained_write")
+
+        def marked(source: str, at: datetime) -> None:
+            self._reach("before_drained_watermark")
+            mark(source, at)
+            self._reach("after_drained_watermark")
+
+        drained = super().drain(written, marked)
+        self._reach("after_drain")
+        return drained
+
+
+class MortalLedger(Ledger):
+    """Books with steps before, within and after the transaction that moves marks and cursor."""
+
+    reach: Reach
+
+    def apply(self, finished: Finished, worker: str) -> Any:
+        self.reach("before_cursor")
+        applied = super().apply(finished, worker)
+        self.reach("after_cursor")
+        return applied
+
+    def _write_marks(self, connection: sa.Connection, finished: Finished, now: datetime) -> None:  # type: ignore[override]
+        super()._write_marks(connection, finished, now)
+        self.reach("within_cursor")
+
+
+class Life:
+    """One child: an open data folder, and rounds over it."""
+
+    def __init__(self, configuration: Configuration, folder: Path) -> None:
+        self._configuration, self._folder = configuration, folder
+        self._clock = RunningClock(datetime(2000, 1, 1, tzinfo=UTC))
+        self._wanted = "-"
+        self._state = open_state(folder)
+        self._pipeline = self._mortal_pipeline(self._state, self._clock)
+
+    def _mortal_pipeline(self, state: State, clock: Clock) -> Pipeline:
+        opened = open_store(self._folder, self._configuration.store.engine, clock=clock)
+        store: Any = MortalStore(opened, self._folder / "down", self.reach)
+        pipeline = build_pipeline(self._configuration, store, state, folder=self._folder, clock=clock)
+        pipeline.spool = MortalSpool(pipeline.spool.folder, self.reach)
+        plain = pipeline.spool_watermark
+
+        def spool_watermark(source: str, at: datetime) -> bool:
+            self.reach("before_watermark")
+            done = plain(source, at)
+            self.reach("after_watermark")
+            return done
+
+        pipeline.spool_watermark = spool_watermark  # type: ignore[method-assign]
+        MortalLedger.reach = staticmethod(self.reach)
+        return pipeline
+
+    def reach(self, step: str) -> None:
+        """Stand still where the parent wants to kill."""
+        if step == self._wanted:
+            say(f"at {step}")
+            while True:
+                time.sleep(60)
+
+    def round(self, at: datetime, step: str) -> None:
+        """Crawl, watch, deliver."""
+        self._wanted = step
+        self._clock.advance(seconds=(at - self._clock.now()).total_seconds())
+        configuration, state, clock, store = self._configuration, self._state, self._clock, self._pipeline.store
+        crawl_once(configuration, self._folder, clock, None, self._pipeline)
+        Watcher(configuration, store, state, clock, self._folder, fault=self.reach).tick()
+        Delivery(configuration, state, clock, notifiers(configuration), self.reach, worker="watch").tick()
+
+
+def say(words: str) -> None:
+    os.write(1, f"{words}\n".encode())
+
+
+def live(configuration: Configuration, folder: Path, commands: Any) -> None:
+    """A life: rounds until killed, or until the parent hangs up."""
+    life = Life(configuration, folder)
+    for line in commands:
+        _, at, step = line.decode().split()
+        try:
+            life.round(datetime.fromisoformat(at), step)
+            say("done")
+        except Exception:
+            say("failed " + traceback.format_exc().replace("\n", "\t"))
+
+
+def main() -> None:
+    import crawlers.service as service
+
+    configuration = Configuration.model_validate_json(Path(sys.argv[1]).read_bytes())
+    service.Ledger = MortalLedger  # type: ignore[misc]
+    logs.configure()
+    commands = open(0, "rb", buffering=0)  # noqa: SIM115  shared with the children: none may read ahead
+    say("ready")
+    while commands.readline() == b"live\n":
+        child = os.fork()
+        if child == 0:
+            say(f"born {os.getpid()}")
+            live(configuration, Path(sys.argv[2]), commands)
+            os._exit(0)
+        os.waitpid(child, 0)
+        say("dead")
+
+
+if __name__ == "__main__":
+    main()

@@ -22,6 +22,10 @@ def spoken(draft: Draft) -> str:
     return f"{draft.title}\n\n{draft.text}" if draft.title else draft.text
 
 
+OWN_HEADING = (Kind.RESULT, Kind.ARTICLE)
+"""Kinds whose heading is their own, whatever a thread is called."""
+
+
 class MatchStep:
     """Fills ``title``, ``matches``, ``rejected`` and ``brands``; remembers what threads are about."""
 
@@ -51,13 +55,13 @@ class MatchStep:
         return dict(self._threads.get(keys)) if keys else {}
 
     def _title(self, draft: Draft, contexts: Mapping[Key, ThreadContext]) -> None:
-        """Own title and thread title. Who opens a thread wrote its heading: there it is the item's own."""
+        """Own title and thread title. The heading of an opening post is the thread's; an article's is its own."""
         item = draft.item
         heading = " ".join((draft.title or item.title).split())
         known = contexts.get(_thread_key(item) or ("", ""))
         thread = draft.thread_title or item.thread_title or (known.title if known else "")
         draft.thread_title = plain_thread_title(thread or (heading if item.opens_thread else ""))
-        draft.title = heading if item.opens_thread or item.kind is Kind.RESULT else own_title(heading, thread)
+        draft.title = heading if item.kind in OWN_HEADING else own_title(heading, draft.thread_title)
 
     def _named(self, draft: Draft) -> None:
         draft.matches, draft.rejected = self._matcher.find(spoken(draft), draft.thread_title)

@@ -200,3 +200,10 @@ def test_the_same_words_are_owned_for_one_brand_and_earned_for_another() -> None
     item = draft("Besser als die Telekom").item
     voices = [voice_of(EXAMPLE_BRANDS[name], item, "1und1") for name in ("1und1", "telekom")]
     assert voices == [Voice.OWNED, Voice.EARNED]
+
+
+def test_the_heading_of_an_opening_post_is_the_threads() -> None:
+    book = Book()
+    opening = draft("Hallo zusammen", number="a", thread="t1", title="Ärger mit der Telekom", opens_thread=True)
+    assert run(book, opening) == {"a": {"telekom": Via.THREAD}}
+    assert opening.title == ""

@@ -5,36 +5,46 @@ After each: a sentence that names what and where, a recorded state, the next sou
 
 from __future__ import annotations
 
+import csv
+import email
+import email.policy
 import gzip
 import json
 import os
+import re
 import shutil
+import socket
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from aiosmtpd.controller import Controller
 from clocks import RunningClock
+from fastapi.testclient import TestClient
 from loopback import Loopback, loopback
 
 from crawlers.ledger import VisitReport
 from crawlers.raw import RawPages
 from crawlers.service import crawl_once
+from dashboards.app import create
 from pipeline.configuration import Configuration
 from pipeline.mention import Mention
 from pipeline.query.tree import EVERYTHING
 from pipeline.spool import Spool
 from pipeline.state import sources
 from pipeline.state.opening import open_state
+from pipeline.state.tables import outbox
 from pipeline.store.opening import open_store
 from pipeline.words import Answer, SourceState
-from sturmwarte import command
+from sturmwarte import command, watch
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 BRANDS = {"nordnetz": {"name": "Nordnetz", "aliases": ["Nordnetz"]}}
@@ -87,6 +97,7 @@ class World:
         self.folder, self.data, self.web, self._capsys = folder, folder / "data", web, capsys
         self.clock, self.pages = RunningClock(NOW), dict[str, Page]()
         self.sources: dict[str, dict[str, Any]] = {}
+        self.over: dict[str, Any] = {}
         self.page("/well", reply(feed(GOOD, name="well"), "application/rss+xml"))
         self.source("well", "feed", "/well", full_text=False)
 
@@ -100,7 +111,7 @@ class World:
     @property
     def configuration(self) -> Configuration:
         told = {"contact": "ops@example.org", "brands": BRANDS, "crawl": CRAWL, "data": self.data}
-        return Configuration.model_validate({**told, "sources": dict(sorted(self.sources.items()))})
+        return Configuration.model_validate({**told, "sources": dict(sorted(self.sources.items())), **self.over})
 
     def crawl(self) -> dict[str, VisitReport]:
         """One visit to every source, the odd ones first; the good one must always end well."""
@@ -116,6 +127,19 @@ class World:
         reports = self.crawl()
         assert reports["well"].complete and GOOD in self.texts("well")
         return reports["odd"]
+
+    def watch(self) -> None:
+        """One look of the rules, one round of the post."""
+        with (
+            closing(open_state(self.data)) as state,
+            closing(open_store(self.data, "sqlite", clock=self.clock)) as store,
+        ):
+            watch.look(self.configuration, store, state, self.clock, self.data)
+            watch.deliver(self.configuration, state, self.clock)
+
+    def outbox(self) -> list[Any]:
+        with closing(open_state(self.data)) as state, state.read() as connection:
+            return list(connection.execute(sa.select(outbox)))
 
     def mentions(self, source: str = "odd") -> list[Mention]:
         with closing(open_store(self.data, "sqlite", clock=self.clock)) as store:
@@ -515,3 +539,161 @@ def test_a_disk_that_is_really_full(world: World) -> None:
         assert sorted(world.texts()) == sorted(texts) and world.row().watermark is not None
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=False, capture_output=True)
+
+
+# --- what people write ----------------------------------------------------------------------------------------------
+
+HOSTILE = {
+    "script": "Nordnetz <script>alert(1)</script><img src=x onerror=alert(2)> \" onmouseover=alert(3) '",
+    "formula": "=cmd|' /C calc'!A0 Nordnetz",
+    "header": "Nordnetz weg\r\nBcc: victim@example.org\r\n\r\nSubject: x",
+    "direction": "Nordnetz \u202egnp.exe\u202c und \u2066nichts\u2069 \u200b\u200d\ufeff weiter",
+    "nothing": "Nordnetz\x00 weg\x07\x1b[31m\x7f",
+    "long": "Nordnetz " + "ärgerlich " * 11_000,
+    "markup": "Nordnetz {{ 7*7 }} ${7*7} %s %(x)s &lt;b&gt; [link](javascript:alert(1))",
+}
+"""Kinds of texts that have done harm elsewhere."""
+CONTROL = [chr(n) for n in range(32) if chr(n) not in "\n\r\t"] + list("\x7f\u202e\u202c\u2066\u2069\u200b\ufeff")
+
+
+class Post:
+    """An SMTP server: keeps what it takes, refuses what it is told to."""
+
+    def __init__(self) -> None:
+        self.got: list[tuple[list[str], bytes]] = []
+        self.answer = "250 OK"
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        if self.answer.startswith("250"):
+            self.got.append((envelope.rcpt_tos, envelope.original_content))
+        return self.answer
+
+    @property
+    def mails(self) -> list[EmailMessage]:
+        return [email.message_from_bytes(body, policy=email.policy.default) for _, body in self.got]  # type: ignore[misc]
+
+
+@pytest.fixture
+def post(world: World) -> Iterator[Post]:
+    """A running mail server; the world's configuration has a receiver behind it and a tripwire for every mention."""
+    handler = Post()
+    controller = Controller(handler, hostname="127.0.0.1", port=free_port(), ready_timeout=10)
+    controller.start()
+    world.over = {
+        "mail": {"server": "127.0.0.1", "port": controller.port, "security": "none", "timeout": "5s"},
+        "receivers": {"pr": {"address": "pr@example.org"}},
+        "rules": {"wire": {"rule": "keyword", "query": "nordnetz"}},
+    }
+    yield handler
+    controller.stop()
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def hostile(world: World) -> list[Mention]:
+    """A source that is known, and then brings the hostile texts."""
+    fresh = {name: escape(escape(text)) for name, text in HOSTILE.items()}  # reviews are read as markup once more
+    assert world.visit(reply(reviews("Alles gut."))).complete
+    world.watch()
+    world.clock.advance(minutes=10)
+    at = world.clock.now().isoformat()
+    assert world.visit(reply(reviews(*fresh.values(), date=at))).complete
+    found = world.mentions()
+    assert len(found) == len(HOSTILE)
+    return found
+
+
+def test_hostile_texts_are_stored_as_text(world: World) -> None:
+    found = hostile(world)
+    for mention in found:
+        assert not [sign for sign in CONTROL if sign in mention.crawled.text]
+        assert len(mention.crawled.text) <= 100_010
+    texts = [mention.crawled.text for mention in found]
+    assert any(HOSTILE["script"] == text for text in texts)
+    assert Spool(world.data / "spool").sizes() == (0, 0)
+
+
+def test_hostile_texts_on_the_pages(world: World) -> None:
+    hostile(world)
+    with TestClient(create(lambda: world.configuration, world.data, world.clock), base_url="http://127.0.0.1") as web:
+        uids = [mention.uid for mention in world.mentions()]
+        for path in ("/", "/mentions?q=nordnetz", "/sources", *(f"/mentions/{uid}" for uid in uids)):
+            answer = web.get(path)
+            assert answer.status_code == 200, path
+            assert "<script>alert" not in answer.text and "<img src=x" not in answer.text
+            assert 'href="javascript:' not in answer.text and not [sign for sign in CONTROL if sign in answer.text]
+            assert "default-src 'none'" in answer.headers["Content-Security-Policy"] or (
+                "default-src 'self'" in answer.headers["Content-Security-Policy"]
+            )
+        listed = web.get("/mentions", params={"q": "nordnetz"}).text
+        assert "&lt;script&gt;alert(1)&lt;/script&gt;" in listed and "{{ 7*7 }}" in listed
+
+
+@pytest.mark.parametrize("form", ["csv", "excel"])
+def test_hostile_texts_in_tables(world: World, form: str) -> None:
+    found = hostile(world)
+    code, _, said = world.command("export", "nordnetz", "--format", form, "--out", f"out.{form}")
+    assert code == 0, said
+    with (world.folder / f"out.{form}").open(newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file, delimiter=";" if form == "excel" else ","))
+    assert len(rows) == len(found) + 1  # and the good source
+    for row in rows:
+        for name, cell in row.items():
+            assert cell is not None and not cell.startswith(("=", "@", "\t", "\r")), (name, cell[:50])
+    assert any(row["text"].lstrip("'").startswith("=cmd|") for row in rows)
+
+
+def test_hostile_texts_in_a_mail(world: World, post: Post) -> None:
+    hostile(world)
+    world.watch()
+    [mail] = post.mails
+    assert [to for to, _ in post.got] == [["pr@example.org"]]
+    assert mail["Bcc"] is None and mail["Subject"].count("\n") == 0 and len(mail.get_all("Subject")) == 1
+    plain, page = (mail.get_body((kind,)).get_content() for kind in ("plain", "html"))  # type: ignore[union-attr]
+    for text in (plain, page, mail["Subject"]):
+        assert not [sign for sign in CONTROL if sign in text]
+    assert "<script" not in page and "<img src=x" not in page and "javascript:alert" not in _links(page)
+    assert "\nBcc:" not in plain.split("\n\n", 1)[0]
+    assert len(page) < 100_000
+
+
+def _links(page: str) -> str:
+    return " ".join(re.findall(r'(?:href|src)="([^"]*)"', page))
+
+
+# --- mail servers ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("trouble", "state", "told"),
+    [
+        ("451 try again later", "ready", "451 try again later"),
+        ("550 we know you", "failed", "550 we know you"),
+        ("down", "ready", "cannot be reached"),
+    ],
+)
+def test_a_mail_server_that_refuses(world: World, post: Post, trouble: str, state: str, told: str) -> None:
+    """The message stays, its trouble is told, crawling goes on; what may pass is tried again and comes once."""
+    port = world.over["mail"]["port"]
+    if trouble == "down":
+        world.over["mail"]["port"] = free_port()
+    else:
+        post.answer = trouble
+    hostile(world)
+    world.watch()
+    assert post.mails == []
+    [row] = world.outbox()
+    assert (row.state, row.attempts) == (state, 1) and told in row.last_error and "127.0.0.1" in row.last_error
+    code, said = world.doctor()
+    assert code == 1 and told in said
+    assert world.visit().complete
+    post.answer, world.over["mail"]["port"] = "250 OK", port
+    world.clock.advance(minutes=2)
+    world.watch()
+    world.watch()
+    assert len(post.mails) == (0 if state == "failed" else 1)
+    assert all(mail["Message-ID"] == row.message_id for mail in post.mails)

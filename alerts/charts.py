@@ -152,7 +152,7 @@ class _Drawing:
         )
 
     def _alarm(self) -> Iterator[Any]:
-        """A dashed line where the alarm began, named on the side that has room."""
+        """A dashed line where the alarm was raised, named on the side that has room."""
         import altair as alt
 
         at = alarm(self.facts)
@@ -238,10 +238,11 @@ def blind_runs(bars: Sequence[Bar]) -> list[tuple[Bar, Bar]]:
 
 
 def alarm(facts: Facts) -> datetime | None:
-    """When the alarm began, if there is one and it lies inside the picture."""
-    if facts.since is None or facts.level < 1 or not facts.bars:
+    """When the alarm was raised, if there is one and it lies inside the picture."""
+    raised = facts.alarm or facts.since
+    if raised is None or facts.level < 1 or not facts.bars:
         return None
-    return facts.since if facts.bars[0].start <= facts.since <= facts.bars[-1].end else None
+    return raised if facts.bars[0].start <= raised <= facts.bars[-1].end else None
 
 
 # --- drawing --------------------------------------------------------------------------------------------------

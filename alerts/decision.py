@@ -39,6 +39,10 @@ class Input(msgspec.Struct, frozen=True, kw_only=True):
     now: datetime
     blind: bool = False
     """A source is blind: inhibits lowering and the all clear, never a rise."""
+    end: datetime | None = None
+    """End of the window that is counted."""
+    restored: datetime | None = None
+    """When the data folder was restored from a backup."""
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,7 +129,15 @@ def _kind(given: Input, incident: Incident, memory: Memory, level: int) -> Messa
     if given.tripwires and given.now >= quiet_until:
         return MessageKind.KEYWORD
     due = memory.told_at is not None and given.now - memory.told_at >= UPDATE_AFTER[level]
-    return MessageKind.UPDATE if due and given.signs.persons != memory.told_persons else None
+    changed = due and given.signs.persons != memory.told_persons
+    return MessageKind.UPDATE if changed or _passes_restore(given, memory) else None
+
+
+def _passes_restore(given: Input, memory: Memory) -> bool:
+    """The first look beyond the moment of restoring: what was evaluated without mail, and goes on, is told now."""
+    if given.restored is None or given.end is None or memory.last_end is None:
+        return False
+    return memory.last_end <= given.restored < given.end
 
 
 def _told(given: Input, memory: Memory, kind: MessageKind) -> Memory:

@@ -55,6 +55,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     trend: str
     """rising, steady, falling"""
     since: datetime | None
+    """Begin of what raised the alarm: its first voice."""
     incident: int | None
     persons: int
     """Critical persons in the window."""
@@ -91,3 +92,5 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     bars: tuple[Bar, ...]
     rule: str | None = None
     rule_version: int | None = None
+    alarm: datetime | None = None
+    """When the incident was opened."""

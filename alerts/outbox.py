@@ -208,6 +208,46 @@ def counts(conn: sa.Connection) -> dict[str, int]:
     return {str(state): 0 for state in OutboxState} | {str(row[0]): int(row[1]) for row in rows}
 
 
+class Stuck(msgspec.Struct, frozen=True, kw_only=True):
+    """What keeps messages from going out; all zero where nothing does."""
+
+    refused: int = 0
+    """Waiting at a notifier that did not take a message at its last try; all of them are tried again."""
+    since: datetime | None = None
+    """When the oldest of these was composed."""
+    reason: str = ""
+    """What the latest of these tries came to."""
+    held: int = 0
+    """Kept since a restore until a person releases them."""
+    failed: int = 0
+    """Given up."""
+    failure: str = ""
+    """Why the latest of these was given up."""
+
+
+def stuck(conn: sa.Connection) -> Stuck:
+    """Refused, held and given-up messages."""
+    found = counts(conn)
+    refused = sa.and_(outbox.c.state == OutboxState.READY, outbox.c.last_error != "")
+    notifiers = sa.select(outbox.c.notifier).where(refused)
+    waiting = sa.and_(outbox.c.state == OutboxState.READY, outbox.c.notifier.in_(notifiers.scalar_subquery()))
+    n, since = conn.execute(sa.select(sa.func.count(), sa.func.min(outbox.c.composed)).where(waiting)).one()
+    return Stuck(
+        refused=n,
+        since=since,
+        reason=_latest_error(conn, refused),
+        held=found[OutboxState.HELD],
+        failed=found[OutboxState.FAILED],
+        failure=_latest_error(conn, outbox.c.state == OutboxState.FAILED),
+    )
+
+
+def _latest_error(conn: sa.Connection, these: sa.ColumnElement[bool]) -> str:
+    """The error of the one that was tried last; the longer it waits, the more often it was tried."""
+    latest = sa.select(outbox.c.last_error).where(these).order_by(outbox.c.next_try.desc(), outbox.c.id.desc()).limit(1)
+    return str(conn.execute(latest).scalar_one_or_none() or "")
+
+
 def _update(conn: sa.Connection, letter: Letter, *where: sa.ColumnElement[bool], **values: Any) -> bool:
     return conn.execute(sa.update(outbox).where(outbox.c.id == letter.id, *where).values(values)).rowcount == 1
 

@@ -204,6 +204,7 @@ def build(configuration: Configuration, store: Store, picture: Picture, now: dat
         bars=bars(store, picture, usual, end, ratio),
         rule=recorded.get("rule"),
         rule_version=recorded.get("rule_version"),
+        alarm=incident.opened if incident else None,
     )
 
 

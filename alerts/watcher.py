@@ -34,6 +34,7 @@ from pipeline.i18n import Speech
 from pipeline.mention import Mention
 from pipeline.state import tables as t
 from pipeline.state.database import State
+from pipeline.state.restored import restored_at
 from pipeline.store.protocol import Store, Window
 from pipeline.words import IncidentState, SourceState, ToneLabel
 
@@ -79,6 +80,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     signs: Signs | None = None
     force: Force | None = None
     decision: Decision | None = None
+    restored: datetime | None = None
     members: Sequence[Mention] = ()
     facts: Facts | None = None
 
@@ -142,8 +144,10 @@ class Watcher:
         with self._state.read() as conn:
             found = books.read(conn, brand, rules)
             picture = read_picture(conn, self._configuration, brand, now)
+            restored = restored_at(conn)
         self._fault("read")
-        look = self._judge(self._evaluate(brand, now, rules, found, picture))
+        evaluated = self._evaluate(brand, now, rules, found, picture)
+        look = self._judge(msgspec.structs.replace(evaluated, restored=restored))
         self._fault("evaluated")
         if not (look.fed or look.alerts or look.decision or found.owed):
             return report
@@ -219,6 +223,8 @@ class Watcher:
                 force=earned,
                 now=look.now,
                 blind=_blind(look.picture),
+                end=end,
+                restored=look.restored,
             )
         )
         decision = msgspec.structs.replace(

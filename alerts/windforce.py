@@ -154,6 +154,18 @@ def _reasons(signs: Signs, parts: Mapping[str, float], total: float) -> tuple[Re
     return (head, *found)
 
 
+def missing(signs: Signs, level: int) -> tuple[Reason, ...]:
+    """What these signs lack for one level more than ``level``, which may be held above what is earned."""
+    return _missing(level, round(sum(points(signs).values()), 1), _conditions(signs))
+
+
+def held(level: int, earned: int) -> tuple[Reason, ...]:
+    """Why a level stays that is not earned any more; nothing where it is."""
+    if not level or earned >= level:
+        return ()
+    return (("rules.level.held", {"earned": earned, "level": level, "hours": CALM_HOURS[level - 1]}),)
+
+
 def _missing(
     level: int, total: float, conditions: tuple[tuple[int, str, bool, Mapping[str, Any]], ...]
 ) -> tuple[Reason, ...]:

@@ -13,6 +13,10 @@ from alerts.message import Occasion
 from alerts.plain import clean, strong
 from pipeline.configuration import Configuration
 from pipeline.i18n import Speech, UnknownPhrase
+from pipeline.reasons import in_words
+
+SMALLEST_EXPECTED = 0.5
+"""Persons; a multiple of less says nothing."""
 
 
 class Wording:
@@ -98,8 +102,17 @@ class Wording:
         yield self.say("mail.lead", n=facts.persons, persons=who, window=window, brand=self.brand(facts.brand))
         usual = self.usual(facts)
         yield self.say("mail.usual", range=strong(usual)) if usual else self.say("mail.usual_unknown")
+        if factor := self.factor(facts):
+            yield factor
         if facts.return_period_days and facts.level:
             yield self.rarity(facts.return_period_days)
+
+    def factor(self, facts: Facts) -> str:
+        """Persons as a multiple of what is expected; nothing where it says nothing."""
+        expected = facts.persons_expected or 0.0
+        if expected < SMALLEST_EXPECTED or facts.persons < 2 * expected:
+            return ""
+        return self.say("mail.factor", factor=facts.persons / expected)
 
     def rarity(self, days: float) -> str:
         if days >= 3650:
@@ -122,11 +135,11 @@ class Wording:
         return self.say("mail.source.blind", source=name, span=self.at - since, reason=why)
 
     def why_blind(self, reason: str) -> str:
-        """Names of fetch answers and source states in words; other reasons as they were given."""
+        """Names of fetch answers and source states in words; known reasons in this language, others as they are."""
         try:
             return self.say(f"mail.reason.{reason}")
         except UnknownPhrase:
-            return clean(reason, 120)
+            return clean(in_words(reason, self.speech), 120)
 
     # --- rows ---
 

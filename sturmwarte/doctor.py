@@ -143,9 +143,20 @@ def _outbox(connection: sa.Connection, now: datetime) -> Iterator[Check]:
     values = {state.value: rows.get(state.value, (0,))[0] for state in OutboxState}
     good = not late and not values["failed"] and not values["held"]
     yield Check("outbox", good, "outbox", values)
-    wrong = sa.and_(outbox.c.last_error != "", outbox.c.state != OutboxState.SENT.value)
-    for error in connection.scalars(sa.select(outbox.c.last_error).where(wrong).distinct().limit(5)):
-        yield Check("outbox", False, "problem", {"text": error})
+    yield from _stuck(connection)
+
+
+def _stuck(connection: sa.Connection) -> Iterator[Check]:
+    """What keeps messages from going out, each with since when and why."""
+    from alerts.outbox import stuck
+
+    found = stuck(connection)
+    if found.refused:
+        yield Check("outbox", False, "refused", {"n": found.refused, "since": found.since, "reason": found.reason})
+    if found.held:
+        yield Check("outbox", False, "held", {"n": found.held})
+    if found.failed:
+        yield Check("outbox", False, "given_up", {"n": found.failed, "reason": found.failure})
 
 
 def _evaluation(connection: sa.Connection, now: datetime, patient: Patient) -> Check:

@@ -11,8 +11,10 @@ another: that errs on the side of a shorter period, so of fewer alerts.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Any, ClassVar
 
 import numpy as np
@@ -187,7 +189,7 @@ class Surge:
     def _rare(self, window: _Window, usual: Usual) -> bool:
         """Whether so many come up by chance only once in the configured number of days."""
         window.period = return_period(window.observed, window.expected, usual.dispersion, window.width)
-        return window.period >= self.options.return_period_days
+        return self._is_rare(window.observed, window, usual)
 
     def _loud(self, window: _Window, usual: Usual) -> bool:
         """Without a baseline: an absolute threshold, and three times what little is known."""
@@ -210,8 +212,9 @@ class Surge:
         ]
         if window.period is not None:
             reasons.append(_rarity(window.period))
-        share = {"percent": round(100 * window.observed / max(1, window.scored)), "usual": round(100 * usual.share)}
-        reasons.append(("rules.surge.share", share))
+        share = {"n": window.scored, "observed": window.observed, "usual": round(100 * usual.share)}
+        reasons.append(("rules.surge.part", share))
+        reasons.append(("rules.surge.silent", self._silent(window, usual, learning)))
         return Alert(
             rule=self.name,
             version=self.version,
@@ -228,6 +231,20 @@ class Surge:
             return_period_days=window.period,
             reasons=tuple(reasons),
         )
+
+    def _silent(self, window: _Window, usual: Usual, learning: bool) -> Mapping[str, Any]:
+        """With fewer posts or fewer persons than these, the rule would not have fired for that window."""
+        options = self.options
+        if learning:
+            posts = max(options.min_posts, options.learning_posts, ceil(3 * window.expected))
+            return {"n": posts, "persons": max(options.min_persons, options.learning_persons)}
+        counts = range(options.min_posts, window.observed)
+        rare = bisect_left(counts, True, key=lambda posts: self._is_rare(posts, window, usual))
+        return {"n": options.min_posts + rare, "persons": options.min_persons}
+
+    def _is_rare(self, posts: int, window: _Window, usual: Usual) -> bool:
+        period = return_period(posts, window.expected, usual.dispersion, window.width)
+        return period >= self.options.return_period_days
 
 
 def return_period(observed: int, expected: float, dispersion: float, width: int) -> float:

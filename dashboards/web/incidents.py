@@ -24,6 +24,7 @@ from alerts.incidents import (
     members,
 )
 from alerts.silences import active
+from alerts.watcher import WHO
 from dashboards.acting import ACTIONS, act_on
 from dashboards.house import NotReady
 from dashboards.reader import FormHere, Reader, ReaderHere, field, remember_name
@@ -33,6 +34,7 @@ from dashboards.web.mentions import rows_of
 from dashboards.web.rendering import back, page
 from dashboards.web.verdict import card_of
 from pipeline.query.tree import EVERYTHING
+from pipeline.reasons import in_words
 from pipeline.state.tables import journal, outbox
 
 router = APIRouter(include_in_schema=False)
@@ -82,20 +84,29 @@ def show_one(reader: ReaderHere, name: str) -> HTMLResponse:
         messages=messages,
         event_words=lambda event: event_words(reader, event),
         message_words=lambda row: message_words(reader, row),
+        message_remark=lambda row: message_remark(reader, row),
+        figure=lambda value: "–" if value is None else reader.speech.number(value),
         receiver_name=lambda receiver: receiver_name(reader, receiver),
     )
 
 
 def event_words(reader: Reader, event: Event) -> str:
-    """One line of the history: what happened, and a person's words about it."""
-    said = "" if event.kind == "note" else phrase(reader, f"rules.event.{event.kind}", event.kind, event.details)
-    return ": ".join(part for part in (said, event.text) if part)
+    """One line of the history: what happened, and a person's words about it; our own words once."""
+    if event.kind == "note":
+        return event.text
+    said = phrase(reader, f"rules.event.{event.kind}", event.kind, event.details)
+    return said if event.by == WHO or not event.text else f"{said}: {event.text}"
 
 
 def message_words(reader: Reader, row: sa.Row[Any]) -> str:
-    """What became of a message, and of which kind it is."""
-    words = (phrase(reader, f"pages.message.{kind}", kind, {}) for kind in (row.what, row.kind) if kind)
-    return ", ".join(words)
+    """Of which kind a message is, and what became of it."""
+    kinds = (row.text, row.kind) if row.kind in ("composed", "held") and row.text else (row.what, row.kind)
+    return ", ".join(phrase(reader, f"pages.message.{kind}", kind, {}) for kind in kinds if kind)
+
+
+def message_remark(reader: Reader, row: sa.Row[Any]) -> str:
+    """Why a message was not taken, or a person's reason to hold it."""
+    return "" if row.kind in ("composed", "held") else in_words(row.text, reader.speech)
 
 
 def phrase(reader: Reader, key: str, otherwise: str, values: Mapping[str, Any]) -> str:
@@ -142,7 +153,10 @@ def facts_of(reader: Reader, incident: Incident) -> Facts | None:
 
 
 def sent_messages(connection: sa.Connection, number: int) -> list[sa.Row[Any]]:
-    """What was, or is to be, sent about it: (at, kind, receiver, state or journal kind, text), oldest first."""
+    """What was, or is to be, sent about it: (at, kind, receiver, state or journal kind, text), oldest first.
+
+    That a try was begun is left out: what came of it follows.
+    """
     subject = f"incident:{number}"
     waiting = sa.select(
         outbox.c.composed.label("at"), outbox.c.kind.label("what"), outbox.c.receiver, outbox.c.state.label("kind"),
@@ -150,7 +164,7 @@ def sent_messages(connection: sa.Connection, number: int) -> list[sa.Row[Any]]:
     ).where(outbox.c.subject == subject, outbox.c.state != "sent")  # fmt: skip
     told = sa.select(
         journal.c.at, sa.literal("").label("what"), journal.c.receiver, journal.c.kind, journal.c.text
-    ).where(journal.c.subject == subject)
+    ).where(journal.c.subject == subject, journal.c.kind != "trying")
     return sorted([*connection.execute(told).all(), *connection.execute(waiting).all()], key=lambda row: row.at)
 
 

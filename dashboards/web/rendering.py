@@ -8,13 +8,15 @@ from typing import Any
 from urllib.parse import urlencode
 
 from fastapi.responses import HTMLResponse, RedirectResponse
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 
 from dashboards.access import FORM_COOKIE
 from dashboards.reader import LANGUAGE_COOKIE, LANGUAGES, Reader
 from dashboards.web.moments import is_today, local_time
 from dashboards.web.strip import strip_of
 from pipeline.mention import effective_opinions
+from pipeline.reasons import in_words
 from pipeline.rows import shown_tone
 
 environment = Environment(
@@ -31,7 +33,18 @@ def web(address: str | None) -> str:
     return address if address and address.lower().startswith(("http://", "https://")) else ""
 
 
-environment.filters["web"] = web
+@pass_context
+def reason(context: Context, stored: str) -> str:
+    """A stored reason of a source or fetch in the reader's language."""
+    return in_words(stored, context["speech"])
+
+
+def sentence(words: str) -> str:
+    """Words that begin a line: the first letter is a capital."""
+    return words[:1].upper() + words[1:]
+
+
+environment.filters.update(web=web, reason=reason, sentence=sentence)
 
 ARROWS = {"rising": "↑", "steady": "→", "falling": "↓"}
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import msgspec
 import sqlalchemy as sa
 
+from alerts import outbox
 from dashboards.house import NotReady
 from dashboards.reader import Reader
 from dashboards.web.moments import since
+from pipeline.reasons import in_words
 from pipeline.state.tables import source
 from pipeline.words import SourceState
 
@@ -26,7 +28,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
 
 def strip_of(reader: Reader) -> list[Notice]:
     """All notices that hold now, most urgent first."""
-    notices = [*_sources(reader), *_demonstration(reader)]
+    notices = [*_messages(reader), *_sources(reader), *_demonstration(reader)]
     return sorted(notices, key=lambda notice: notice.kind != "warning")
 
 
@@ -43,6 +45,35 @@ def _demonstration(reader: Reader) -> list[Notice]:
             path_text=say("pages.strip.demo.path"),
         )
     ]
+
+
+def _messages(reader: Reader) -> list[Notice]:
+    """Messages that do not go out: refused, held since a restore, given up."""
+    try:
+        with reader.house.state().read() as connection:
+            stuck = outbox.stuck(connection)
+    except NotReady:
+        return []
+    waiting = since(reader, stuck.since) if stuck.since else ""
+    values: dict[str, dict[str, object]] = {
+        "refused": {"n": stuck.refused, "since": waiting, "reason": stuck.reason},
+        "held": {"n": stuck.held},
+        "failed": {"n": stuck.failed, "reason": stuck.failure},
+    }
+    return [_message(reader, name, found) for name, found in values.items() if found["n"]]
+
+
+def _message(reader: Reader, name: str, values: dict[str, object]) -> Notice:
+    say = reader.speech.say
+    reason = in_words(str(values.get("reason", "")), reader.speech) or say("pages.strip.no_reason")
+    told = {**values, "reason": reason}
+    return Notice(
+        kind="warning",
+        lead=say(f"pages.strip.mail.{name}.lead", **told),
+        text=say(f"pages.strip.mail.{name}.text", **told),
+        path="/incidents",
+        path_text=say("pages.strip.mail.path"),
+    )
 
 
 def _sources(reader: Reader) -> list[Notice]:
@@ -69,7 +100,7 @@ def source_rows(reader: Reader) -> list[sa.Row[tuple[object, ...]]]:
 def _unseeing(reader: Reader, state: SourceState, rows: list[sa.Row[tuple[object, ...]]], total: int) -> Notice:
     say, row = reader.speech.say, rows[0]
     name = reader.configuration.source_name(row.id)
-    reason = row.reason or say("pages.strip.no_reason")
+    reason = in_words(row.reason, reader.speech) or say("pages.strip.no_reason")
     text = say(f"pages.strip.{state}.text", n=len(rows), name=name, since=since(reader, row.state_since), reason=reason)
     return Notice(
         kind="warning",
@@ -85,7 +116,7 @@ def _learning(reader: Reader, n: int, total: int) -> Notice:
     return Notice(
         kind="note",
         lead=say("pages.strip.learning.lead", n=n, total=total),
-        text=say("pages.strip.learning.text"),
+        text=say("pages.strip.learning.text") + (" " + say("pages.strip.learning.cap") if n == total else ""),
         path="/sources",
         path_text=say("pages.strip.source", n=n),
     )

@@ -72,9 +72,15 @@ def sentence_of(reader: Reader, facts: Facts) -> str:
         return say(f"pages.verdict.{facts.state}", brand=name)
     if facts.level == 0:
         return say("pages.verdict.calm", brand=name)
-    since = say("pages.verdict.since", since=local_time(reader)(facts.since)) if facts.since else _span(reader, facts)
-    critical = say("pages.verdict.critical", brand=name, n=facts.persons, since=since)
+    critical = say("pages.verdict.critical", brand=name, n=facts.persons, since=_since(reader, facts))
     return f"{critical}{_usual_clause(reader, facts)}."
+
+
+def _since(reader: Reader, facts: Facts) -> str:
+    """Since the begin, where that lies within the window that is counted; else the window."""
+    if facts.since is None or facts.since < facts.window_start:
+        return _span(reader, facts)
+    return reader.speech.say("pages.verdict.since", since=local_time(reader)(facts.since))
 
 
 def _span(reader: Reader, facts: Facts) -> str:
@@ -92,6 +98,8 @@ def details_of(reader: Reader, facts: Facts) -> list[str]:
     say, said = reader.speech.say, []
     if facts.return_period_days and facts.level:
         said.append(rarity(reader.speech, facts.return_period_days))
+    if facts.level and facts.since:
+        said.append(say("pages.verdict.began", at=local_time(reader)(facts.since)))
     if facts.level == 0 and facts.state != "no_data":
         said.append(_persons_now(reader, facts))
     if facts.level or facts.outlets:

@@ -35,6 +35,11 @@ def _catalogue(language: str) -> dict[str, str]:
     return phrases
 
 
+def phrases_below(language: str, prefix: str) -> dict[str, str]:
+    """All phrases of a language whose keys begin with that."""
+    return {key: phrase for key, phrase in _catalogue(language).items() if key.startswith(prefix)}
+
+
 class Speech:
     """How a person is spoken to: language and time zone. Output is plain text; escaping is the template's work."""
 

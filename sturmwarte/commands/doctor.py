@@ -6,6 +6,7 @@ from typing import Any
 
 import typer
 
+from pipeline.reasons import in_words
 from sturmwarte.commands.shared import WRONG, ConfigOption, Desk, JsonOption, desk, guarded, leave, print_json
 
 
@@ -50,6 +51,8 @@ def _said(here: Desk, phrase: str, values: dict[str, Any]) -> str:
     shown = dict(values)
     if "state" in shown:
         shown["state"] = here.speech.say(f"state.{shown['state']}")
+    if "reason" in shown:
+        shown["reason"] = in_words(shown["reason"], here.speech)
     if "states" in shown:
         shown["states"] = ", ".join(f"{n} {here.speech.say(f'state.{state}')}" for state, n in shown["states"].items())
     return here.say(f"doctor.{phrase}", **shown)

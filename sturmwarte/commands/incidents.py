@@ -24,6 +24,7 @@ from sturmwarte.commands.shared import (
 )
 
 if TYPE_CHECKING:
+    from alerts.facts import Facts
     from alerts.incidents import Incident
 
 NumberArgument = Annotated[str, typer.Argument(metavar="R-NUMBER", help="option.incident")]
@@ -87,12 +88,33 @@ def _one(here: Desk, number: int, as_json: bool) -> None:
         found = get_incident(connection, number)
         happened = [dict(plain(event)) for event in events(connection, number)]
         uids = sorted(members(connection, number))
-    row = document(found)
+    row, numbers = document(found), _situation(here, found)
     if as_json:
-        print_json({**row, "events": happened, "mentions": uids})
+        print_json({**row, "events": happened, "mentions": uids, "situation": plain(numbers) if numbers else None})
         return
-    print_table([here.say(f"incidents.{name}") for name in ("field", "value")], [_pair(key, row[key]) for key in row])
+    told = [_pair(key, row[key]) for key in row] + ([_persons(here, numbers)] if numbers else [])
+    print_table([here.say(f"incidents.{name}") for name in ("field", "value")], told)
     note(here.say("incidents.mentions", n=len(uids)))
+
+
+def _situation(here: Desk, incident: Incident) -> Facts | None:
+    """The numbers of its brand, as page, interface and mail have them: now, or when it ended."""
+    from alerts.situation import facts
+
+    if incident.brand not in here.configuration.brands:
+        return None
+    at = here.clock.now() if incident.resolved is None else incident.updated
+    with here.state() as state, here.store(read_only=True) as store:
+        return facts(here.configuration, store, state, incident.brand, at)
+
+
+def _persons(here: Desk, numbers: Facts) -> tuple[str, str]:
+    """How many persons, with what is usual."""
+    said = here.speech.number(numbers.persons)
+    if numbers.persons_low is not None and numbers.persons_high is not None:
+        usual = here.speech.say("mail.range", low=numbers.persons_low, high=numbers.persons_high)
+        said = f"{said} ({here.say('incidents.usual', range=usual)})"
+    return here.say("incidents.persons"), said
 
 
 def _pair(key: str, value: object) -> tuple[str, str]:

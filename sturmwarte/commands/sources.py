@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipeline.reasons import in_words
 from sturmwarte.commands.shared import (
     ByOption,
     ConfigOption,
@@ -123,6 +124,8 @@ def _cells(here: Desk, row: dict[str, Any]) -> tuple[str, ...]:
     def time(name: str) -> str:
         return here.speech.day_time(datetime.fromisoformat(row[name])) if row.get(name) else "–"
 
-    state = here.speech.say(f"state.{row['state']}") + (f" ({row['reason']})" if row.get("reason") else "")
+    state = here.speech.say(f"state.{row['state']}")
+    if row.get("reason"):
+        state += f" ({in_words(str(row['reason']), here.speech)})"
     name, answer = here.configuration.source_name(row["id"]), row.get("last_answer") or "–"
     return name, state, time("watermark"), answer, time("next_due")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from alerts import baseline
 from alerts.detection import nb_tail
 from alerts.rule import Alert, Critic, Evidence, SourceView
-from alerts.rules.surge import Surge, SurgeOptions, return_period
+from alerts.rules.surge import Surge, SurgeOptions, _Window, return_period
 from pipeline.store.protocol import BIN, Cell
 
 START = datetime(2026, 9, 7, tzinfo=UTC)
@@ -284,3 +284,24 @@ def test_a_brand_added_later_is_learned_from_its_first_mention() -> None:
         state, _ = Surge().evaluate(None, Evidence(brand="x", final_until={"forum": end}, sources=views), end)
         found[age] = Surge().usual(state, "Europe/Berlin").learning()
     assert found == {60: True, 0.1: False}
+
+
+def test_it_says_below_what_it_would_have_stayed_silent() -> None:
+    traffic = Traffic(2.0, 16, seed=4)
+    traffic.surge(BACK + 60, 12)
+    rule = Surge()
+    alerts = traffic.watch(rule=rule)
+    assert alerts
+    for alert in alerts:
+        said = dict(alert.reasons)
+        numbers, silent = said["rules.surge.volume"], said["rules.surge.silent"]
+        assert rule.options.min_posts <= silent["n"] <= numbers["observed"]
+        assert silent["persons"] == rule.options.min_persons
+        assert said["rules.surge.part"]["observed"] == numbers["observed"] <= said["rules.surge.part"]["n"]
+    options = SurgeOptions(min_posts=2)
+    for width, expected, dispersion in ((3, 0.2, 0.3), (36, 4.0, 0.25)):
+        window = _Window(400, width, 60, 60, expected, 50, None)
+        usual = type("Known", (), {"dispersion": dispersion})()
+        least = Surge(options)._silent(window, usual, learning=False)["n"]
+        assert return_period(least, expected, dispersion, width) >= options.return_period_days
+        assert least == 2 or return_period(least - 1, expected, dispersion, width) < options.return_period_days

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,9 @@ from alerting import CONFIGURATION, NOW, World, mention
 from alerts import incidents, silences
 from alerts.message import MessageKind
 from alerts.situation import facts
+from alerts.windforce import UPDATE_AFTER
 from pipeline.state import tables as t
+from pipeline.state.restored import RESTORED
 from pipeline.words import Channel, IncidentState, ToneLabel
 
 STEPS = ("read", "evaluated", "before_commit", "after_commit")
@@ -306,3 +308,34 @@ def test_one_brand_that_fails_does_not_keep_the_others_from_being_watched(tmp_pa
         world.watcher(fault).tick()
     assert [row[1:] for row in world.told()] == [(1, "pr", "new")]
     world.close()
+
+
+def test_updates_come_when_the_mail_said_and_only_with_something_new(world: World) -> None:
+    world.burst(30)
+    world.watcher().tick()
+    promised = datetime.fromisoformat(world.occasions[0].extra["next_update"])
+    assert promised == world.now + UPDATE_AFTER[world.occasions[0].level or 0]
+    while world.now <= promised:
+        world.calm(1 / 6)
+    assert [told.kind for told in world.occasions] == [MessageKind.NEW]
+    world.burst(35, minutes=5)
+    level = the_incident(world).level
+    world.watcher().tick()
+    assert the_incident(world).level == level
+    assert [told.kind for told in world.occasions] == [MessageKind.NEW, MessageKind.UPDATE]
+
+
+def test_what_lies_before_a_restore_is_evaluated_without_mail(world: World) -> None:
+    world.burst(30)
+    moment = world.now + timedelta(minutes=1)
+    with world.state.begin() as conn:
+        conn.execute(t.meta.insert().values(key=RESTORED, value=moment.isoformat()))
+    world.watcher().tick()
+    incident = the_incident(world)
+    assert incident.level >= 3 and world.told() == []
+    assert [(row.kind, row.receiver) for row in world.rows(t.journal)] == [("before_restore", "pr")]
+    world.clock.advance(minutes=20)
+    world.burst(60, minutes=20)
+    ticks(world, 3)
+    assert the_incident(world).id == incident.id
+    assert [(receiver, kind) for _, _, receiver, kind in world.told()] == [("pr", "new")]

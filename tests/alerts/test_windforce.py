@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.windforce import CALM_HOURS, CUTS, Calm, Force, Signs, by_points, force, points, settle
+from alerts.windforce import CALM_HOURS, CUTS, Calm, Force, Signs, by_points, force, held, missing, points, settle
 from pipeline.i18n import Speech
 
 NOW = datetime(2026, 11, 20, 9, 20, tzinfo=UTC)
@@ -144,3 +144,14 @@ def test_both_languages_have_the_same_keys() -> None:
     assert {t: set(german["rules"][t]) for t in german["rules"]} == {
         t: set(english["rules"][t]) for t in english["rules"]
     }
+
+
+def test_a_level_that_is_held_says_so_and_what_lacks_for_one_more() -> None:
+    few = signs(observed=8, persons=8, new_persons=8, persons_day=8, previous=8, channels=1)
+    level = force(few).level
+    assert missing(few, level) == force(few).next_level
+    above = missing(few, 4)
+    assert {numbers["level"] for _, numbers in above} == {5}
+    assert above[0][1]["points"] == pytest.approx(CUTS[4] - force(few).points, abs=0.11)
+    assert held(4, level) == (("rules.level.held", {"earned": level, "level": 4, "hours": 6}),)
+    assert held(3, 3) == held(2, 4) == held(0, 0) == ()

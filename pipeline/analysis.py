@@ -9,6 +9,7 @@ import re
 import threading
 import unicodedata
 from functools import lru_cache
+from operator import itemgetter
 
 import regex
 import Stemmer
@@ -54,8 +55,9 @@ def both(title: str, text: str, lang: str | None) -> tuple[str, str]:
     if title:
         heading = [_pair(word, lang) for word in words(title)]
         pairs = [*heading, (BORDER, BORDER), *pairs]
-    kept = [pair for pair in pairs if pair[0]]
-    return " ".join([exact for exact, _ in kept]), " ".join([stem for _, stem in kept])
+    if not all(map(itemgetter(0), pairs)):
+        pairs = [pair for pair in pairs if pair[0]]
+    return " ".join(map(itemgetter(0), pairs)), " ".join(map(itemgetter(1), pairs))
 
 
 def stem_variants(text: str) -> tuple[tuple[str, ...], ...]:

@@ -320,7 +320,7 @@ def _with_winner(mention: Mention, readings: list[LaterReading]) -> Mention:
     deletion = mention.last_deletion
     alive = [r for r in readings if deletion is None or (_full(r) and r.crawled.fetched > deletion)]
     if alive:
-        winner = max(alive, key=_rank)
+        winner = max(alive, key=_rank) if len(alive) > 1 else alive[0]
         candidates = alive
     else:
         candidates = [LaterReading(**_bare(reading)) for reading in readings]
@@ -353,6 +353,8 @@ def _remains_rank(reading: LaterReading) -> tuple[object, ...]:
 
 def _not_outdone(winner: LaterReading, alive: list[LaterReading], is_copy: bool) -> tuple[LaterReading, ...]:
     """The full readings newer than all that rank above them, highest rank first."""
+    if len(alive) < 2:  # nearly always; spares the ranking
+        return ()
     kept: list[LaterReading] = []
     newest = winner.crawled.fetched
     for reading in sorted(filter(_full, alive), key=_rank, reverse=True):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.draft import Draft
+from pipeline.steps.language_walk import Walk
 from pipeline.steps.match import spoken
 
 LONGEST = 2000
@@ -42,8 +45,8 @@ class Guess:
 class Detector(Protocol):
     """Names the language of a text."""
 
-    def guess(self, text: str) -> Guess:
-        """The best among the configured languages and among all, from one look at the text."""
+    def guesses(self, texts: Sequence[str]) -> list[Guess]:
+        """For each text the best among the configured languages and among all, from one look at it."""
         ...
 
 
@@ -51,7 +54,7 @@ class LangidDetector:
     """py3langid: its scores for all languages, of which the configured ones are sliced. The head of a text first."""
 
     def __init__(self, languages: Sequence[str]) -> None:
-        from py3langid.langid import MODEL_FILE, LanguageIdentifier  # 133 MB: loaded when first needed
+        from py3langid.langid import MODEL_FILE, LanguageIdentifier, visit_counts  # 133 MB: loaded when first needed
 
         self._identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=False)
         classes: list[str] = list(self._identifier.nb_classes)
@@ -59,21 +62,38 @@ class LangidDetector:
         self._languages = tuple(languages)
         self._columns = [classes.index(language) for language in languages]
 
-    def guess(self, text: str) -> Guess:
-        head = self._look(text[:HEAD])
-        if len(text) <= HEAD or (head.p_anywhere >= NO_DOUBT and head.anywhere in self._languages):
-            return head
-        return self._look(text)
+        self._walk = Walk(self._identifier, visit_counts)
 
-    def _look(self, text: str) -> Guess:
-        encoded = self._identifier._encode(text)
-        scores, scale = self._identifier._raw_score(encoded), 1 / math.sqrt(len(encoded) or 1)
+    def guesses(self, texts: Sequence[str]) -> list[Guess]:
+        found = self._look([text[:HEAD] for text in texts])
+        doubtful = [at for at, text in enumerate(texts) if len(text) > HEAD and not self._beyond_doubt(found[at])]
+        for at, guess in zip(doubtful, self._look([texts[at] for at in doubtful]), strict=True):
+            found[at] = guess
+        return found
+
+    def _beyond_doubt(self, guess: Guess) -> bool:
+        return guess.p_anywhere >= NO_DOUBT and guess.anywhere in self._languages
+
+    def _look(self, texts: Sequence[str]) -> list[Guess]:
+        encoded = [self._identifier._encode(text) for text in texts]
+        counts = self._walk.counts(encoded)
+        return [self._judge(visits, len(text)) for visits, text in zip(counts, encoded, strict=True)]
+
+    def _judge(self, visits: Counter[int], length: int) -> Guess:
+        scores, scale = self._scores(visits), 1 / math.sqrt(length or 1)
         top = int(scores.argmax())
         every = float(np.exp((scores - scores[top]) * scale).sum())
         own: list[float] = scores[self._columns].tolist()
         best = max(own)
         among = sum(math.exp((score - best) * scale) for score in own)
         return Guess(self._languages[own.index(best)], 1 / among, self._classes[top], 1 / every)
+
+    def _scores(self, visits: Counter[int]) -> NDArray[np.float32]:
+        """Of each language; the same for all where nothing was found."""
+        if not visits:
+            return np.zeros(len(self._classes), dtype=np.float32)
+        scores: NDArray[np.float32] = self._identifier._sparse_score(visits, self._identifier.nb_ptc)
+        return scores
 
 
 class LanguageStep:
@@ -90,15 +110,16 @@ class LanguageStep:
         self._detector: Detector | None = None
 
     def __call__(self, batch: list[Draft]) -> list[Draft]:
-        for draft in batch:
-            draft.lang = self._language(draft)
+        texts = [letters_of(spoken(draft)) for draft in batch]
+        telling = [at for at, text in enumerate(texts) if _telling(text)]
+        guesses = dict(zip(telling, self._guesses([texts[at] for at in telling]), strict=True))
+        for at, draft in enumerate(batch):
+            draft.lang = self._language(draft, texts[at], guesses.get(at))
             draft.scored = draft.lang in self._languages
         return batch
 
-    def _language(self, draft: Draft) -> str | None:
-        text = letters_of(spoken(draft))
+    def _language(self, draft: Draft, text: str, guess: Guess | None) -> str | None:
         declared = _primary(draft.item.lang)
-        guess = self._guess(text) if _telling(text) else None
         if guess and guess.anywhere not in self._languages and guess.p_anywhere >= SURE:
             return guess.anywhere
         if guess and guess.p >= CLEAR:
@@ -110,18 +131,22 @@ class LanguageStep:
         title = letters_of(draft.thread_title)
         if not _telling(title):
             return None
-        guess = self._guess(title)
+        (guess,) = self._guesses([title])
         return guess.lang if guess.p >= CLEAR else None
 
     def _last_resort(self, text: str) -> str | None:
         """A short text with no hint around it: the detector's word among ours if it is clear, else unknown."""
-        guess = self._guess(text) if any(map(str.isalpha, text)) else None
-        return guess.lang if guess and guess.p >= CLEAR else None
+        if not any(map(str.isalpha, text)):
+            return None
+        (guess,) = self._guesses([text])
+        return guess.lang if guess.p >= CLEAR else None
 
-    def _guess(self, text: str) -> Guess:
+    def _guesses(self, texts: Sequence[str]) -> list[Guess]:
+        if not texts:
+            return []
         if self._detector is None:
             self._detector = self._load(self._languages)
-        return self._detector.guess(text)
+        return self._detector.guesses(texts)
 
 
 def letters_of(text: str) -> str:

@@ -10,6 +10,7 @@ import pytest
 from pipeline.draft import Draft
 from pipeline.item import Item
 from pipeline.steps.language import Detector, Guess, LangidDetector, LanguageStep, letters_of
+from pipeline.steps.language_walk import FEW
 from pipeline.words import Channel, Kind, Reading
 
 
@@ -84,9 +85,9 @@ class Counting:
     def __init__(self) -> None:
         self.shown: list[str] = []
 
-    def guess(self, text: str) -> Guess:
-        self.shown.append(text)
-        return Guess("de", 0.99, "de", 0.9)
+    def guesses(self, texts: Sequence[str]) -> list[Guess]:
+        self.shown.extend(texts)
+        return [Guess("de", 0.99, "de", 0.9) for _ in texts]
 
 
 def test_the_model_is_loaded_once_and_late() -> None:
@@ -110,7 +111,21 @@ def test_one_look_per_text_and_only_at_its_beginning() -> None:
 
 
 def test_both_answers_come_from_one_run() -> None:
-    guess = LangidDetector(("de", "en")).guess("Je suis surpris de voir comment cela fonctionne")
+    (guess,) = LangidDetector(("de", "en")).guesses(["Je suis surpris de voir comment cela fonctionne"])
     assert guess.anywhere == "fr"
     assert guess.lang in ("de", "en")
     assert guess.p_anywhere > 0.9
+
+
+def test_texts_together_are_told_as_one_by_one() -> None:
+    detector = LangidDetector(("de", "en"))
+    texts = [text for text, _, _ in TEXTS] * 3 + ["", "ß", "Ende 🌧", "word " * 300, "Wort und mot " * 40]
+    assert len(texts) > FEW
+    assert detector.guesses(texts) == [guess for text in texts for guess in detector.guesses([text])]
+
+
+def test_a_doubtful_beginning_is_read_on() -> None:
+    (guess,) = LangidDetector(("de", "en")).guesses(
+        ["1 ok ok " * 17 + "Die Hotline war sehr freundlich und half sofort."]
+    )
+    assert guess.lang == "de"

@@ -42,13 +42,8 @@ def facet_tokens(mention: Mention) -> list[str]:
     crawled = mention.crawled
     found = [facet("brand", opinion.brand) for opinion in mention.analysis.opinions]
     found += [facet("source", source) for source in mention.sources]
-    found += [
-        facet("platform", crawled.platform),
-        facet("channel", crawled.channel),
-        facet("kind", crawled.kind),
-        facet("lang", mention.analysis.lang or "none"),
-        facet("domain", mention.origin),
-    ]
+    lang = mention.analysis.lang
+    found += _of_place(crawled.platform, crawled.channel.value, crawled.kind.value, lang, mention.origin)
     if crawled.author:
         found.append(facet("author", crawled.author))
     if crawled.thread:
@@ -57,7 +52,19 @@ def facet_tokens(mention: Mention) -> list[str]:
         found.append(facet("story", mention.story))
     found += [facet("is", flag) for flag in field_values(mention, "is")]
     found += [facet("has", thing) for thing in field_values(mention, "has")]
-    return found + [f"w_{token}" for token in exact_tokens(crawled.thread_title)]
+    return [*found, *_of_thread_title(crawled.thread_title)]
+
+
+@lru_cache(maxsize=10_000)
+def _of_place(platform: str, channel: str, kind: str, lang: str | None, origin: str) -> tuple[str, ...]:
+    """The tokens of what many mentions have in common."""
+    pairs = (("platform", platform), ("channel", channel), ("kind", kind), ("lang", lang or "none"), ("domain", origin))
+    return tuple(facet(name, value) for name, value in pairs)
+
+
+@lru_cache(maxsize=10_000)
+def _of_thread_title(title: str) -> tuple[str, ...]:
+    return tuple(f"w_{token}" for token in exact_tokens(title))
 
 
 FACETS = {

@@ -37,6 +37,8 @@ class Preview:
     spider: str | None
     items: tuple[Mapping[str, Any], ...] = ()
     problem: str = ""
+    threads: int = 0
+    """Threads that a list of them leads to."""
 
 
 def look_at(url: str, fetch: Fetch, now: datetime, zone: ZoneInfo, spider: str = "auto") -> Preview:
@@ -52,7 +54,8 @@ def look_at(url: str, fetch: Fetch, now: datetime, zone: ZoneInfo, spider: str =
     document = parse_document(spider, page)
     good = document["state"] in ("ok", "empty")
     problem = "" if good else str(document.get("reason") or document["state"])
-    return Preview(url, str(document["spider"]) if good else None, tuple(document["items"]), problem)
+    name = str(document["spider"]) if good else None
+    return Preview(url, name, tuple(document["items"]), problem, len(document["links"]["threads"]))
 
 
 def fetcher(contact: str) -> Fetch:

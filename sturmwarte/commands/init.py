@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -102,7 +103,7 @@ def _look(text: str, contact: str, preview: bool) -> Preview:
     if not preview:
         return Preview(match[2], spider or "feed")
     found = look_at(match[2], fetcher(contact), clock_from().now(), ZoneInfo("Europe/Berlin"), spider or "auto")
-    return Preview(found.url, spider or found.spider, found.items, found.problem)
+    return replace(found, spider=spider or found.spider)
 
 
 def _sources(brand: str, looks: list[Preview]) -> tuple[NewSource, ...]:
@@ -156,7 +157,8 @@ def _show_look(look: Preview, speech: Speech) -> None:
     if look.problem:
         note(speech.say("command.init.unreadable", url=look.url, why=look.problem))
         return
-    typer.echo(speech.say("command.init.readable", url=look.url, spider=look.spider, n=len(look.items)))
+    key, count = ("readable", len(look.items)) if look.items or not look.threads else ("board", look.threads)
+    typer.echo(speech.say(f"command.init.{key}", url=look.url, spider=look.spider, n=count))
     for item in look.items[:SHOWN]:
         text = " ".join(f"{item.get('title') or ''} {item.get('text') or ''}".split())
         typer.echo(f"  · {text[:90]}")

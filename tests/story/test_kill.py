@@ -11,6 +11,7 @@ from killing import Trial, trial
 WRITE = ("before_write", "after_write", "after_signatures")
 CURSOR = ("before_cursor", "within_cursor", "after_cursor", "before_watermark", "after_watermark")
 EVALUATION = ("read", "evaluated", "before_commit", "after_commit")
+OUTBOX = ("composed", "after_composed")
 SEND = ("claimed", "before_send", "after_send", "after_mark")
 SPOOL = ("before_spool", "after_spool")
 DRAIN = ("after_drained_write", "before_drained_watermark", "after_drained_watermark", "after_drain")
@@ -18,11 +19,7 @@ DRAIN = ("after_drained_write", "before_drained_watermark", "after_drained_water
 
 def test_killed_at_every_named_step(tmp_path: Path) -> None:
     with trial(tmp_path) as one:
-        for step in (*WRITE, *CURSOR):
-            one.die_at(step)
-        for step in EVALUATION:
-            one.die_at(step)
-        for step in SEND:
+        for step in (*WRITE, *CURSOR, *EVALUATION, *OUTBOX, *SEND):
             one.die_at(step)
         one.finish()
         one.check()
@@ -35,11 +32,11 @@ def test_killed_around_the_spool_while_the_store_is_down(tmp_path: Path) -> None
     with trial(tmp_path) as one:
         one.pass_time()
         one.round()
+        with one.store_down():
+            for step in (*SPOOL, "before_watermark"):
+                one.die_at(step)
         for step in DRAIN:
             with one.store_down():
-                for before in SPOOL:
-                    one.die_at(before)
-                one.die_at("before_watermark")
                 one.pass_time()
                 one.round()
             one.die_at(step)

@@ -8,24 +8,27 @@ for its parent to kill it. While a file ``down`` is in the folder, the store tak
 from __future__ import annotations
 
 import os
+import pkgutil
 import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from clocks import RunningClock
 
-import alerts.posting  # noqa: F401  what is imported here need not be imported in every life
-import crawlers.spiders.phpbb  # noqa: F401
 from alerts.delivery import Delivery
 from alerts.notifiers.registry import build as notifiers
+from alerts.posting import post as post_message
 from alerts.watcher import Watcher
+from crawlers import service
 from crawlers.ledger import Finished, Ledger
-from crawlers.service import crawl_once
+from crawlers.registry import spiders
 from pipeline.build import build_pipeline
 from pipeline.clock import Clock
 from pipeline.configuration import Configuration
@@ -113,7 +116,7 @@ class Life:
     def __init__(self, configuration: Configuration, folder: Path) -> None:
         self._configuration, self._folder = configuration, folder
         self._clock = RunningClock(datetime(2000, 1, 1, tzinfo=UTC))
-        self._wanted = "-"
+        self._wanted, self._composed = "-", False
         self._state = open_state(folder)
         self._pipeline = self._mortal_pipeline(self._state, self._clock)
 
@@ -146,9 +149,22 @@ class Life:
         self._wanted = step
         self._clock.advance(seconds=(at - self._clock.now()).total_seconds())
         configuration, state, clock, store = self._configuration, self._state, self._clock, self._pipeline.store
-        crawl_once(configuration, self._folder, clock, None, self._pipeline)
-        Watcher(configuration, store, state, clock, self._folder, fault=self.reach).tick()
+        service.crawl_once(configuration, self._folder, clock, None, self._pipeline)
+        Watcher(configuration, store, state, clock, self._folder, post=self._post, fault=self._watched).tick()
         Delivery(configuration, state, clock, notifiers(configuration), self.reach, worker="watch").tick()
+
+    def _post(self, *message: Any) -> bool:
+        """As the watcher's own, with a step while its transaction, with the message, is still open."""
+        put = post_message(*message)
+        self._composed = True
+        self.reach("composed")
+        return put
+
+    def _watched(self, step: str) -> None:
+        self.reach(step)
+        if step == "after_commit" and self._composed:
+            self.reach("after_composed")
+            self._composed = False
 
 
 def say(words: str) -> None:
@@ -167,12 +183,29 @@ def live(configuration: Configuration, folder: Path, commands: Any) -> None:
             say("failed " + traceback.format_exc().replace("\n", "\t"))
 
 
+def warm_up() -> None:
+    """Import what is imported late, so that it need not be in every life."""
+    spiders()
+    for package in ("scrapy.downloadermiddlewares", "scrapy.spidermiddlewares", "scrapy.extensions", "crawlers"):
+        for module in pkgutil.walk_packages(import_module(package).__path__, f"{package}."):
+            with suppress(Exception):
+                import_module(module.name)
+    for name in (
+        "scrapy.core.downloader.handlers.http11",
+        "scrapy.squeues",
+        "aiohttp.web",
+        "py3langid.langid",
+        "smtplib",
+    ):
+        import_module(name)
+
+
 def main() -> None:
-    import crawlers.service as service
 
     configuration = Configuration.model_validate_json(Path(sys.argv[1]).read_bytes())
     service.Ledger = MortalLedger  # type: ignore[misc]
     logs.configure()
+    warm_up()
     commands = open(0, "rb", buffering=0)  # noqa: SIM115  shared with the children: none may read ahead
     say("ready")
     while commands.readline() == b"live\n":

@@ -73,11 +73,11 @@ def _host(configuration: Configuration) -> str:
 
 
 def _thread(mail: EmailMessage, message_id: str, references: Sequence[str], now: datetime) -> None:
-    """One thread per subject: everything refers to its first message."""
+    """One thread per subject: everything refers to its first message, and answers the receiver's own first."""
     mail["Date"] = now
     mail["Message-ID"] = message_id
     if earlier := [reference for reference in references if reference != message_id]:
-        mail["In-Reply-To"] = earlier[0]
+        mail["In-Reply-To"] = earlier[-1]
         mail["References"] = " ".join(earlier)
 
 

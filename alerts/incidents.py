@@ -46,6 +46,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     all_clear_owed: bool
     """Resolved by a person, and the receivers have not been told yet."""
     first_message_id: str | None
+    """Message-ID of the first message about it to anybody: every later one refers to it."""
     transitions: int
     facts: Mapping[str, Any]
 

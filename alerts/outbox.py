@@ -55,14 +55,20 @@ def message_id(occasion: Occasion, receiver: str, notifier: str, public_url: str
 
 
 def references(conn: sa.Connection, subject: str, receiver: str, notifier: str) -> tuple[str, ...]:
-    """Message-ID of the first message of that subject to that receiver, or nothing: what a thread hangs on."""
-    first = (
-        sa.select(outbox.c.message_id)
-        .where(outbox.c.subject == subject, outbox.c.receiver == receiver, outbox.c.notifier == notifier)
-        .order_by(outbox.c.number)
-        .limit(1)
-    )
-    return tuple(conn.execute(first).scalars())
+    """What a message of that subject to that receiver refers to; nothing for the receiver's first.
+
+    First the subject's first message to anybody, which ``incident.first_message_id`` names, so that one thread comes
+    together wherever several receivers read the same mailbox; last the receiver's own first message, which is the one
+    that is answered.
+    """
+    of_subject = sa.select(outbox.c.message_id).where(outbox.c.subject == subject)
+    in_order = (outbox.c.number, outbox.c.id)
+    own = of_subject.where(outbox.c.receiver == receiver, outbox.c.notifier == notifier).order_by(*in_order).limit(1)
+    mine = conn.execute(own).scalar_one_or_none()
+    if mine is None:
+        return ()
+    very_first = conn.execute(of_subject.order_by(*in_order).limit(1)).scalar_one()
+    return tuple(dict.fromkeys((very_first, mine)))
 
 
 def known(conn: sa.Connection, occasion: Occasion, receiver: str, notifier: str) -> bool:

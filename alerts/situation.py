@@ -294,6 +294,6 @@ def _bar(start: datetime, persons: int, views: Sequence[SourceView], usual: Usua
         persons=persons,
         expected=round(mean * ratio, 2),
         low=round(low * ratio, 2),
-        high=round(high * ratio, 2),
+        high=max(1.0, round(high * ratio, 2)),
         exposure=sum(seen) / len(seen) if seen else 0.0,
     )

@@ -394,6 +394,12 @@ def test_headers_for_machines() -> None:
     }  # fmt: skip
 
 
+def test_it_answers_the_receivers_own_first_message() -> None:
+    message = mail(occasion(), references=("<first@watch.example.org>", "<own@watch.example.org>"))
+    assert message["References"] == "<first@watch.example.org> <own@watch.example.org>"
+    assert message["In-Reply-To"] == "<own@watch.example.org>"
+
+
 def test_the_first_message_of_a_thread_refers_to_nothing() -> None:
     message = mail(occasion(), references=("<one@watch.example.org>",))
     assert message["References"] is None and message["In-Reply-To"] is None
@@ -451,3 +457,37 @@ def test_marks_become_strong_and_everything_else_is_escaped(text: str) -> None:
     assert as_text(marked) == text + text
     assert as_html(marked).count("<") == 2
     assert as_html(marked).striptags() == " ".join(f"{text}{text}".split())
+
+
+def test_what_comes_next_is_promised_as_it_will_be() -> None:
+    extra = {
+        "acknowledge_by": (NOW + timedelta(minutes=40)).isoformat(),
+        "next_update": (NOW + timedelta(hours=2)).isoformat(),
+        "receivers": ["pr"],
+    }
+    silent = ("rules.surge.silent", {"n": 8, "persons": 5})
+    held = ("rules.level.held", {"earned": 2, "level": 3, "hours": 4})
+    told = occasion(facts=facts(reasons=(silent, held)), extra=extra)
+    german, english = (squeezed(part(mail(told, receiver), "plain")) for receiver in ("pr", "kern"))
+    for words in (
+        "Bitte übernehmen bis 11:45 Uhr; von selbst wird der Vorgang nicht weitergereicht.",
+        "Nächste Meldung, sobald sich die Stufe ändert; sonst ab 13:05 Uhr,",
+        "wenn sich die Zahl der Personen geändert hat.",
+        "Geschwiegen hätte die Regel bei weniger als 8 kritischen Beiträgen oder weniger als 5 Personen",
+        "Für sich genommen wäre es jetzt Stufe 2; gesenkt wird um je eine Stufe, wenn es 4 h lang ruhiger bleibt.",
+        "Empfänger: PR-Dienst.",
+    ):
+        assert words in german
+    assert "Please take over by 11:45; it is not passed on to anybody by itself." in english
+
+
+def test_no_multiple_of_next_to_nothing() -> None:
+    for over in ({"persons_expected": 0.4}, {"persons_expected": None}, {"persons_expected": 30.0}):
+        assert "Fache" not in part(mail(occasion(facts=facts(**over))), "plain")
+
+
+def test_why_a_source_is_blind_is_said_in_the_readers_language() -> None:
+    told = source_occasion(MessageKind.BLIND)
+    late = msgspec.structs.replace(told, extra={**told.extra, "reason": "no complete visit for two intervals"})
+    assert "seit zwei Abständen kein vollständiger Besuch" in part(mail(late), "plain")
+    assert "no complete visit for two intervals" in part(mail(late, "kern"), "plain")

@@ -10,8 +10,9 @@ import pytest
 import sqlalchemy as sa
 from alerting import CONFIGURATION, NOW, World, mention
 
-from alerts import incidents, silences
+from alerts import incidents, outbox, silences
 from alerts.message import MessageKind
+from alerts.posting import post
 from alerts.situation import facts
 from alerts.windforce import UPDATE_AFTER
 from pipeline.state import tables as t
@@ -339,3 +340,17 @@ def test_what_lies_before_a_restore_is_evaluated_without_mail(world: World) -> N
     ticks(world, 3)
     assert the_incident(world).id == incident.id
     assert [(receiver, kind) for _, _, receiver, kind in world.told()] == [("pr", "new")]
+
+
+def test_later_mails_refer_to_the_first_of_their_incident(world: World) -> None:
+    world.burst(30)
+    world.watcher(post=post).tick()
+    (first,) = world.rows(t.outbox)
+    world.burst(250, minutes=40)
+    ticks(world, 4)
+    incident = the_incident(world)
+    assert incident.first_message_id == first.message_id
+    with world.state.read() as conn:
+        for receiver in {row.receiver for row in world.rows(t.outbox)}:
+            told = outbox.references(conn, f"incident:{incident.id}", receiver, "email")
+            assert told[0] == incident.first_message_id

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import re
 from calendar import timegm
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
+from xml.sax import SAXException
 
 import feedparser
 import msgspec
@@ -14,7 +16,7 @@ import msgspec
 from crawlers.dates import exact, parse_date
 from crawlers.parsing import Links, PageFile, Parsed, ParsedItem
 from crawlers.select import absolute, base_of, clean_link, first, select, tree_of
-from crawlers.text import Element, own_words, parse_tree, text_of
+from crawlers.text import Element, decode, own_words, parse_tree, text_of
 from pipeline.identity import identify, native_id, permalink_id
 from pipeline.item import Published
 from pipeline.words import Answer, Kind
@@ -42,6 +44,11 @@ _APPEARED = re.compile(
     r"|The post .{1,300}? (?:first appeared|appeared first) on) .{1,200}$",
     re.DOTALL,
 )
+_REFERENCE = re.compile(r"&#(?:x([0-9a-f]{1,8})|([0-9]{1,8}));", re.IGNORECASE)
+_ENTITY = re.compile(r"&[a-zA-Z][a-zA-Z0-9]{1,30};")
+_XML_ENTITIES = frozenset({"&amp;", "&lt;", "&gt;", "&quot;", "&apos;"})
+_BARE = re.compile(r"&(?![a-zA-Z][a-zA-Z0-9]{1,30};|#[0-9]{1,8};|#[xX][0-9a-fA-F]{1,8};)")
+_DECLARATION = re.compile(r"^\s*<\?xml[^>]{0,200}\?>")
 _FEED_TYPES = ("application/rss+xml", "application/atom+xml", "application/rdf+xml", "application/feed+xml")
 _PATHS: tuple[tuple[str, str], ...] = (
     ("meta[name=generator][content^='WordPress'], link[rel='https://api.w.org/']", "feed/"),
@@ -119,10 +126,40 @@ def _parsed(page: PageFile) -> Any:
     headers = {"content-location": page.url}
     if "content-type" in page.headers:
         headers["content-type"] = page.headers["content-type"]
+    found = _tried(page.body, headers)
+    if found is not None and not isinstance(found.get("bozo_exception"), SAXException):
+        return found
+    mended = _tried(_mended(page), headers | {"content-type": "application/xml; charset=utf-8"})
+    if found is None or (mended is not None and len(mended.entries) >= len(found.entries)):
+        return mended
+    return found
+
+
+def _tried(body: bytes, headers: dict[str, str]) -> Any:
     try:
-        return feedparser.parse(page.body, response_headers=headers)
+        return feedparser.parse(body, response_headers=headers)
     except Exception:  # the library lets errors of its parsers through on odd bytes
         return None
+
+
+def _mended(page: PageFile) -> bytes:
+    """A feed that is no XML, with what most often is wrong put right: charset, control characters, HTML's entities."""
+    text = _DECLARATION.sub("", decode(page.body, page.headers))
+    named = _ENTITY.sub(lambda found: _numbered(found[0]), text)
+    return _REFERENCE.sub(_legal, _BARE.sub("&amp;", named)).encode("utf-8", "replace")
+
+
+def _numbered(entity: str) -> str:
+    """``&uuml;`` as XML knows it: ``&#252;``. What XML knows by name stays."""
+    meant = html.unescape(entity)
+    return entity if entity in _XML_ENTITIES or meant == entity else "".join(f"&#{ord(char)};" for char in meant)
+
+
+def _legal(reference: re.Match[str]) -> str:
+    """A reference to a character that XML has; one to any other would cost the whole feed."""
+    number = int(reference[1], 16) if reference[1] else int(reference[2])
+    whole = number in (9, 10, 13) or 0x20 <= number < 0xD800 or 0xE000 <= number < 0xFFFE or 0xFFFF < number < 0x110000
+    return reference[0] if whole else ""
 
 
 def _trouble(found: Any) -> str:

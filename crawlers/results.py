@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 from crawlers.dates import parse_date
 from crawlers.parsing import Links, PageFile, Parsed, ParsedItem
 from crawlers.select import absolute
+from crawlers.structured import json_of
 from crawlers.text import decode, fragment_text
 from pipeline.identity import identify, origin_of, permalink_id, uid_of
 from pipeline.item import RankedResult
@@ -25,7 +25,7 @@ def parse_results(page: PageFile) -> Parsed:
     if text.startswith("<"):
         return Parsed(state=Answer.ERROR, reason="HTML instead of JSON: allow json in search.formats of the instance")
     try:
-        answer = json.loads(text)
+        answer = json_of(text)
     except (ValueError, RecursionError) as trouble:
         return Parsed(state=Answer.ERROR, reason=f"this is no JSON: {str(trouble)[:100]}")
     if not isinstance(answer, dict) or not isinstance(answer.get("results"), list):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
@@ -29,6 +30,7 @@ WALLS = frozenset({401, 403})
 SUSPICIOUS = 3
 """So many walls and not one readable page beside them: the whole source is closed to us."""
 
+_HALF = re.compile("[\ud800-\udfff]")
 Yield = Request | Item | ResultList
 """What a spider may yield."""
 
@@ -255,7 +257,12 @@ class SourceSpider(scrapy.Spider):
             "first_contact": self.job.first_contact,
         }
         self.visit.items += 1
-        return Item(**(values | over))
+        return Item(**{name: writable(value) for name, value in (values | over).items()})
+
+
+def writable(value: Any) -> Any:
+    """A value without halves of letters, which no database takes."""
+    return _HALF.sub("\N{REPLACEMENT CHARACTER}", value) if isinstance(value, str) and not value.isascii() else value
 
 
 def native_id_of(item_id: str, url: str | None) -> str:

@@ -16,6 +16,11 @@ MAX_NODES = 20_000
 
 _COMMENT = re.compile(r"^\s*(?:<!--|//<!\[CDATA\[|/\*<!\[CDATA\[\*/)|(?:-->|//\]\]>|/\*\]\]>\*/)\s*$")
 
+_HALF = re.compile(
+    r"\\ud[89ab][0-9a-f]{2}(?!\\ud[c-f][0-9a-f]{2})|(?<!\\ud[89ab][0-9a-f]{2})\\ud[c-f][0-9a-f]{2}", re.IGNORECASE
+)
+"""The escape of one half of a surrogate pair, without the other."""
+
 
 def nodes(tree: Element, url: str) -> list[Node]:
     """All typed things a page describes, JSON-LD first, each as {"@type": "Review", property: value}."""
@@ -28,10 +33,15 @@ def json_ld(tree: Element) -> list[Any]:
     documents = []
     for script in select(tree, "script[type='application/ld+json'], script[type='application/json+ld']"):
         try:
-            documents.append(json.loads(_COMMENT.sub("", script.text or ""), strict=False))
+            documents.append(json_of(_COMMENT.sub("", script.text or "")))
         except (ValueError, RecursionError):
             continue
     return documents
+
+
+def json_of(text: str) -> Any:
+    """The value of a JSON text; halves of letters, which no file can hold, are replaced. Raises as ``json.loads``."""
+    return json.loads(_HALF.sub(r"\\ufffd", text), strict=False)
 
 
 def microdata(tree: Element, url: str) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,6 +12,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pipeline.configuration import Configuration
 from pipeline.findings import nearest_word
+from pipeline.query.errors import QueryError
+from pipeline.query.parse import Known, parse
 
 
 class Add(Protocol):
@@ -42,6 +45,7 @@ class References:
         self._names("rules", "brands", brands, "unknown_brand")
         self._names("rules", "receivers", receivers, "unknown_receiver")
         self._names("receivers", "notifier", notifiers, "unknown_notifier")
+        self._queries(brands)
         self._zones()
         self._addresses()
 
@@ -63,6 +67,17 @@ class References:
                     path = (section, name, key) if position is None else (section, name, key, position)
                     listed = ", ".join(words) or "–"
                     self.add(path, problem, value=word, nearest=nearest_word(word, words), words=listed)
+
+    def _queries(self, brands: list[str]) -> None:
+        """Searches of rules name brands and sources, too."""
+        known = Known(brands=frozenset(brands), sources=frozenset(self._table("sources")))
+        for name, entry in self._entries("rules"):
+            query = entry.get("query")
+            if isinstance(query, str):
+                try:
+                    parse(query, now=datetime(2026, 1, 1, tzinfo=UTC), zone=ZoneInfo("UTC"), known=known)
+                except QueryError as error:
+                    self.add(("rules", name, "query"), "invalid", error=str(error))
 
     def _zones(self) -> None:
         places: list[tuple[tuple[str | int, ...], object]] = [(("zone",), self.raw.get("zone"))]

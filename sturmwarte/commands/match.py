@@ -22,11 +22,11 @@ def match(
     as_json: JsonOption = False,
 ) -> None:
     """help.match"""
-    from pipeline.matching import explain
+    from pipeline.matching import Matcher, explain_with
 
-    known, lines = brands_in_force(brands, config), text == "-"
-    for line in _lines() if lines else [text]:
-        found = explain(known, line)
+    matcher, lines = Matcher(brands_in_force(brands, config)), text == "-"
+    for line in _lines() if lines else [_readable(text)]:
+        found = explain_with(matcher, line)
         if as_json:
             print_json(found, lines=lines)
         else:
@@ -45,7 +45,15 @@ def brands_in_force(brands: Path | None, config: Path | None) -> Mapping[str, Br
 
 
 def _lines() -> Iterable[str]:
-    return (line.rstrip("\r\n") for line in sys.stdin)
+    """Lines of standard input, whatever the terminal's locale: UTF-8, and what is none of it replaced."""
+    raw = getattr(sys.stdin, "buffer", None)
+    lines = sys.stdin if raw is None else (line.decode("utf-8", "replace") for line in raw)
+    return (line.rstrip("\r\n") for line in lines)
+
+
+def _readable(text: str) -> str:
+    """An argument whose bytes were no text has halves of letters in their place."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _show(found: Mapping[str, Any]) -> None:

@@ -14,6 +14,7 @@ import typer
 
 from sturmwarte.commands.shared import (
     UNAVAILABLE,
+    BadSearch,
     ByOption,
     ConfigOption,
     Desk,
@@ -59,6 +60,7 @@ def mentions(
     with closing(_house(here)) as house:
         from dashboards.memberships import incidents_of
 
+        _parsed(here, house, query)  # a search that is wrong is wrong on an empty folder, too
         if not _stored(here):
             return
         found = list(islice(_search(here, house, query, *span, limit), limit))
@@ -85,9 +87,14 @@ def _stored(here: Desk) -> bool:
 
 
 def _parsed(here: Desk, house: House, text: str) -> Query:
+    """Raises BadSearch."""
     from dashboards.searching import query_of
+    from pipeline.query.errors import QueryError
 
-    return query_of(house, text, here.clock.now())
+    try:
+        return query_of(house, text, here.clock.now())
+    except QueryError as error:
+        raise BadSearch(text, error) from error
 
 
 def _search(

@@ -25,6 +25,7 @@ from sturmwarte.speech import speech_for
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from pipeline.query.errors import QueryError
     from pipeline.state.database import State
     from pipeline.store.protocol import Store
 
@@ -46,6 +47,14 @@ class Refused(Exception):
     def __init__(self, phrase: str, code: int = USAGE, **values: object) -> None:
         super().__init__(phrase)
         self.phrase, self.code, self.values = phrase, code, values
+
+
+class BadSearch(Exception):
+    """A search that cannot be understood; carries what was asked beside what is wrong with it."""
+
+    def __init__(self, text: str, error: QueryError) -> None:
+        super().__init__(str(error))
+        self.text, self.error = text, error
 
 
 def guarded(command: Callable[P, R]) -> Callable[P, R]:
@@ -73,11 +82,11 @@ def _told(error: Exception) -> tuple[str, int] | None:
     speech = speech_for()
     if isinstance(error, Refused):
         return speech.say(f"command.{error.phrase}", **error.values), error.code
+    if isinstance(error, BadSearch):
+        return f"{error.text}\n{' ' * error.error.position}^ {error.error.text(speech)}", USAGE
     name = type(error).__name__
     if name == "ConfigurationError":
         return error.text(speech), USAGE  # type: ignore[attr-defined]
-    if name == "QueryError":
-        return _pointed(error), USAGE
     if name in ("BackupError", "BadParameter", "NothingCrawled", "IncidentClosed"):
         return str(error), USAGE
     if name == "UnknownIncident":
@@ -89,13 +98,6 @@ def _told(error: Exception) -> tuple[str, int] | None:
     if isinstance(error, OSError):
         return speech.say("command.system", error=str(error)), UNAVAILABLE
     return None
-
-
-def _pointed(error: Exception) -> str:
-    """What is wrong with a search, with an arrow below the character."""
-    text, position = getattr(error, "text", ""), getattr(error, "position", None)
-    message = str(getattr(error, "message", error))
-    return f"{text}\n{' ' * position}^ {message}" if text and position is not None else message
 
 
 @dataclass(frozen=True)

@@ -346,6 +346,45 @@ def test_structured_data_with_wrong_types(world: World) -> None:
     assert world.texts() == ["Nordnetz ist weg."]
 
 
+HALF = "\ud800"
+"""Half a letter: JSON can say it, nothing can write it down."""
+
+
+def test_half_letters_in_json(world: World) -> None:
+    """One odd result among good ones costs nothing but its own odd signs."""
+    odd = {"url": f"http://a.example/{HALF}", "title": f"Nordnetz {HALF} weg", "content": HALF, "engines": [HALF]}
+    good = {"url": "http://a.example/2", "title": "Nordnetz da"}
+    world.page("/odd/search", reply(json.dumps({"results": [odd, good]}), "application/json"))
+    assert world.visit(spider="searxng", queries=["nordnetz"]).complete
+    assert {mention.crawled.title for mention in world.mentions()} == {"Nordnetz \ufffd weg", "Nordnetz da"}
+
+
+def test_half_letters_in_structured_data(world: World) -> None:
+    odd = {"@type": "Review", "author": {"name": HALF, "url": f"http://a.example/{HALF}"}, "@id": HALF}
+    odd |= {"reviewBody": f"Nordnetz {HALF} weg", "reviewRating": {"ratingValue": f"{HALF}4"}, "datePublished": HALF}
+    good = {"@type": "Review", "author": "b", "reviewBody": "Nordnetz ist 😀 da."}
+    script = f'<script type="application/ld+json">{json.dumps([odd, good])}</script>'
+    assert world.visit(reply(f"<html><head>{script}</head></html>")).complete
+    assert sorted(world.texts()) == ["Nordnetz ist 😀 da.", "Nordnetz \ufffd weg"]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        lambda page: page.replace("Grüße", "Grüße &nbsp;&uuml; &#xD800;&#0;").replace("<b>", "&", 1),
+        lambda page: page.replace("Grüße", "Gr\x07üße\x00\x0b"),
+        lambda page: page[: page.index("</channel>")],
+        lambda page: "Warning: mysql_connect()\n" + page,
+        lambda page: page.replace("Meldung", "A & B < C"),
+    ],
+)
+def test_a_feed_that_is_no_xml(world: World, broken: Callable[[str], str]) -> None:
+    body = broken(feed("Grüße von Nordnetz, <b>und mehr.", "Nordnetz schließt Läden."))
+    assert world.visit(reply(body, "application/rss+xml"), spider="feed", full_text=False).complete
+    texts = " ".join(world.texts())
+    assert "Grüße" in texts and "Nordnetz schließt Läden." in texts and "Ã" not in texts
+
+
 # --- times ----------------------------------------------------------------------------------------------------------
 
 

@@ -85,7 +85,7 @@ def parse_feed(page: PageFile) -> Parsed:
         page=page, title=_plain(found.feed.get("title")), lang=(found.feed.get("language") or "")[:2].lower() or None
     )
     items = tuple(_items(feed, found.entries[:MAX_ENTRIES]))
-    broken = bool(found.get("bozo")) and not items
+    broken = isinstance(found.get("bozo_exception"), SAXException) and not items
     state = Answer.OK if items else Answer.ERROR if broken else Answer.EMPTY
     reason = "" if items else f"this is no feed: {_trouble(found)}" if broken else "the feed has no entries"
     following = [link.get("href") for link in found.feed.get("links", ()) if link.get("rel") == "next"]

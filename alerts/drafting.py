@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ from alerts.letter import Button, Letter, Quote
 from alerts.message import MessageKind, Occasion
 from alerts.plain import clean, strong
 from alerts.subjects import subject_line
+from alerts.windforce import Reason
 from alerts.wording import Wording
 
 _SHOWN_HITS = 3
@@ -110,25 +111,36 @@ def _incident_buttons(occasion: Occasion, words: Wording) -> Iterator[Button]:
 
 def _closing(occasion: Occasion, words: Wording) -> Iterator[str]:
     yield _why(occasion, words)
-    if occasion.facts and occasion.facts.next_level:
-        yield " ".join(_sentence(words.reason(*reason)) for reason in occasion.facts.next_level)
+    if occasion.facts and occasion.kind is not MessageKind.TEST:
+        yield _sentences((reason for reason in occasion.facts.reasons if _of_level(reason)), words)
+    if occasion.facts:
+        yield _sentences(occasion.facts.next_level, words)
     yield " ".join(_what_next(occasion, words))
     if receivers := _receivers(occasion.extra, words):
         yield receivers
 
 
 def _why(occasion: Occasion, words: Wording) -> str:
-    """The rule with its version, and its reasons with their numbers."""
+    """The rule with its version, and its own reasons with their numbers."""
     facts = occasion.facts
     rule = occasion.rule or (facts.rule if facts else None)
     version = occasion.rule_version or (facts.rule_version if facts else None)
     if occasion.kind is MessageKind.TEST:
         return words.say("mail.why.test")
-    reasons = [_sentence(words.reason(*reason)) for reason in (facts.reasons if facts else ())]
+    reasons = _sentences((reason for reason in (facts.reasons if facts else ()) if not _of_level(reason)), words)
     if rule is None:
-        return " ".join(reasons)
+        return reasons
     key = "mail.why.rule" if version else "mail.why.rule_alone"
-    return " ".join([words.say(key, rule=clean(rule, 60), version=version or 0), *reasons])
+    return f"{words.say(key, rule=clean(rule, 60), version=version or 0)} {reasons}".rstrip()
+
+
+def _of_level(reason: Reason) -> bool:
+    """Whether it explains the level, not why the rule fired."""
+    return reason[0].startswith("rules.level.")
+
+
+def _sentences(reasons: Iterable[Reason], words: Wording) -> str:
+    return " ".join(_sentence(words.reason(*reason)) for reason in reasons)
 
 
 def _sentence(said: str) -> str:

@@ -69,7 +69,12 @@ def mail_of(world: World) -> str:
 
 def page_of(browser: TestClient) -> str:
     text = browser.get("/incidents/R-0001?lang=de").text
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", text)).replace("\u2060", "").replace("\u202f", " ")
+    return (
+        re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", text))
+        .replace("\u2060", "")
+        .replace("\u202f", " ")
+        .replace("\u00a0", " ")
+    )
 
 
 def told_on_the_command_line(

@@ -64,7 +64,10 @@ def examine(patient: Patient, open_state: Callable[[], State], open_store: Calla
         yield Check("data", True, "empty", {"folder": str(patient.folder)})
         return
     yield from _opened("state", open_state, lambda state: _state(patient, state))
-    yield from _opened("store", open_store, _store)
+    if (patient.folder / "mentions.db").exists() or patient.configuration.store.engine != "sqlite":
+        yield from _opened("store", open_store, _store)
+    else:
+        yield Check("store", True, "empty", {"folder": str(patient.folder)})
 
 
 def _opened(name: str, opens: Callable[[], Any], look: Callable[[Any], Iterator[Check]]) -> Iterator[Check]:

@@ -45,6 +45,8 @@ from pipeline.state.tables import outbox
 from pipeline.store.opening import open_store
 from pipeline.words import Answer, SourceState
 from sturmwarte import command, watch
+from sturmwarte.live import LiveConfiguration, Recorder, rejected_configuration
+from sturmwarte.registry import build_registry
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 BRANDS = {"nordnetz": {"name": "Nordnetz", "aliases": ["Nordnetz"]}}
@@ -736,3 +738,113 @@ def test_a_mail_server_that_refuses(world: World, post: Post, trouble: str, stat
     world.watch()
     assert len(post.mails) == (0 if state == "failed" else 1)
     assert all(mail["Message-ID"] == row.message_id for mail in post.mails)
+
+
+# --- the configuration ----------------------------------------------------------------------------------------------
+
+TYPOS = """\
+contact = "ops@example.org"
+langauge = "de"
+languages = ["de", "enn"]
+
+[brands.nordnetz]
+name = "Nordnetz"
+
+[sources.forum]
+spider = "phpb"
+url = "https://forum.example.org/"
+about = "nordnets"
+
+[rules.sudden]
+rule = "surg"
+brands = ["nordnet"]
+receivers = ["presse-team"]
+
+[rules.wire]
+rule = "keyword"
+query = "source:forun Rückruf"
+
+[receivers.presseteam]
+address = "pr@example.org"
+notifier = "emial"
+"""
+
+
+def test_typos_name_file_line_field_and_nearest_word(world: World) -> None:
+    file = world.folder / "sturmwarte.toml"
+    file.write_text(TYPOS, "utf-8")
+    code, out, _ = world.command("check", "--json")
+    assert code == 2
+    found = {(one["line"], one["field"]): one for one in json.loads(out)["findings"]}
+    nearest = {place: one["nearest"] for place, one in found.items()}
+    assert nearest == {
+        (2, "langauge"): "language",
+        (3, "languages[1]"): "en",
+        (9, "sources.forum.spider"): "phpbb",
+        (11, "sources.forum.about"): "nordnetz",
+        (14, "rules.sudden.rule"): "surge",
+        (15, "rules.sudden.brands[0]"): "nordnetz",
+        (16, "rules.sudden.receivers[0]"): "presseteam",
+        (20, "rules.wire.query"): None,
+        (24, "receivers.presseteam.notifier"): "email",
+    }
+    assert "forum" in found[20, "rules.wire.query"]["message"]
+    code, out, err = world.command("crawl")
+    assert (code, out) == (2, "") and len(err.splitlines()) == len(found)
+    assert all(line.startswith("sturmwarte.toml:") for line in err.splitlines())
+
+
+def test_without_a_contact_nothing_is_crawled_and_it_is_said(world: World) -> None:
+    file = world.folder / "sturmwarte.toml"
+    file.write_text(f'[sources.well]\nspider = "feed"\nurl = "{world.web.url}/well"\n', "utf-8")
+    code, _, err = world.command("crawl")
+    assert code == 2 and "contact" in err and world.web.asked == []
+    row = world.told("well")
+    assert row["state"] == "paused" and "contact" in row["reason"]
+    code, _, err = world.command("check")
+    assert code == 0 and "contact" in err
+
+
+@pytest.mark.parametrize("public", ["http://127.0.0.1:8640", "http://localhost/", "http://[::1]:80/"])
+def test_links_that_only_this_machine_can_open_are_a_warning(world: World, public: str) -> None:
+    text = f'contact = "a@example.org"\npublic_url = "{public}"\n'
+    file = world.folder / "sturmwarte.toml"
+    file.write_text(text + '[receivers.pr]\naddress = "pr@example.org"\n', "utf-8")
+    code, out, _ = world.command("check", "--json")
+    assert code == 0
+    assert (2, "public_url") in {(one["line"], one["field"]) for one in json.loads(out)["findings"]}
+    file.write_text(text, "utf-8")
+    assert "public_url" not in world.command("check", "--json")[1]
+
+
+def test_a_change_is_taken_over_and_a_typo_leaves_the_last_good_one_in_force(world: World) -> None:
+    """The service runs on; what is wrong is in the state, with its place, until it is mended."""
+    file = world.folder / "sturmwarte.toml"
+    head = f'contact = "ops@example.org"\ndata = "{world.data}"\n'
+    one = f'[sources.well]\nspider = "feed"\nurl = "{world.web.url}/well"\n'
+    file.write_text(head + one, "utf-8")
+    with closing(open_state(world.data)) as state:
+        live = LiveConfiguration(file, build_registry(), Recorder(state, world.clock), world.data)
+        file.write_text(head + one + '[sources.odd]\nspidr = "feed"\n', "utf-8")
+        assert set(live().sources) == {"well"}
+        code, _, said = world.command("doctor")
+        assert code == 2 and "sturmwarte.toml:6: sources.odd.spider: this is missing" in said
+        with state.read() as connection:
+            assert "sources.odd.spider" in (rejected_configuration(connection) or "")
+        file.write_text(head + one + one.replace("well", "odd", 1), "utf-8")
+        assert set(live().sources) == {"well", "odd"}
+        with state.read() as connection:
+            assert rejected_configuration(connection) is None
+    code, said = world.doctor()
+    assert "sources.odd" not in said and "cannot be opened" not in said
+    assert world.told()["state"] == "learning"
+
+
+def test_a_full_disk_does_not_keep_a_right_configuration_away(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = world.folder / "sturmwarte.toml"
+    file.write_text(f'contact = "a@example.org"\ndata = "{world.data}"\n', "utf-8")
+    with closing(open_state(world.data)) as state:
+        live = LiveConfiguration(file, build_registry(), Recorder(state, world.clock), world.data)
+        monkeypatch.setattr("sturmwarte.live.shutil.copyfile", full)
+        file.write_text(f'contact = "other@example.org"\ndata = "{world.data}"\n', "utf-8")
+        assert live().contact == "other@example.org"

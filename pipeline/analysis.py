@@ -25,6 +25,7 @@ BORDER = "__"
 _STEMMERS = {"de": "german", "en": "english"}
 _WORD = re.compile(r"[^\W_]+")
 _MARKS = regex.compile(r"\p{M}+")
+_MAY_BE_MARK = re.compile("[\u0300-\U0010ffff]")
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "œ": "oe", "ø": "oe"})
 _CACHE = 200_000
 _local = threading.local()
@@ -34,8 +35,8 @@ def words(text: str) -> list[str]:
     """The runs of letters and digits of a text, normalised (NFKC, lower case) but not yet folded."""
     if not text.isascii():
         # Marks that NFKC cannot join to their letter are dropped: they would split the word they stand in.
-        text = unicodedata.normalize("NFKC", text)
-        return list(_WORD.findall(_MARKS.sub("", text.casefold())))
+        text = unicodedata.normalize("NFKC", text).casefold()
+        return list(_WORD.findall(_MARKS.sub("", text) if _MAY_BE_MARK.search(text) else text))
     return _WORD.findall(text.lower())
 
 

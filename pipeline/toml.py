@@ -54,6 +54,7 @@ def examine(path: Path, registry: Registry, *, folder: Path | None = None) -> Ex
     _resolve_paths(raw, registry, folder or path.absolute().parent)
     configuration = _configuration(raw, report)
     _check_options(raw, registry, report)
+    _check_keys_of_unknown_kinds(raw, registry, report)
     References(raw, report.add).check(registry.spiders, registry.rules, registry.notifiers)
     if configuration is None or report.findings:
         raise ConfigurationError(sorted(report.findings, key=lambda finding: (finding.line or 0, finding.field)))
@@ -158,6 +159,19 @@ def _check_options(raw: Mapping[str, Any], registry: Registry, report: _Report) 
             _note(error, (section, identifier), report, lambda path, known=known: known)
         except Exception as error:  # a plug-in's own model may fail in any way; the user must still get a line
             report.add((section, identifier), "invalid", error=f"{type(error).__name__}: {error}")
+
+
+def _check_keys_of_unknown_kinds(raw: Mapping[str, Any], registry: Registry, report: _Report) -> None:
+    """Where the kind itself is missing or unknown, a key must at least be one that some kind has."""
+    sections = (("sources", Source, registry.spiders), ("rules", RuleEntry, registry.rules))
+    plugged = {(section, identifier) for section, identifier, *_ in _plugged(raw, registry)}
+    for section, model, kinds in sections:
+        known = set(model.model_fields).union(*(options.model_fields for options in kinds.values()))
+        table = raw.get(section)
+        for identifier, entry in table.items() if isinstance(table, dict) else ():
+            if (section, identifier) not in plugged and isinstance(entry, dict):
+                for key in entry.keys() - known:
+                    report.add((section, identifier, key), "unknown_key", nearest=nearest_word(key, known))
 
 
 def _plugged(

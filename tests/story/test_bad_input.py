@@ -828,7 +828,7 @@ def test_a_change_is_taken_over_and_a_typo_leaves_the_last_good_one_in_force(wor
         file.write_text(head + one + '[sources.odd]\nspidr = "feed"\n', "utf-8")
         assert set(live().sources) == {"well"}
         code, _, said = world.command("doctor")
-        assert code == 2 and "sturmwarte.toml:6: sources.odd.spider: this is missing" in said
+        assert code == 2 and 'sturmwarte.toml:7: sources.odd.spidr: unknown key, did you mean "spider"?' in said
         with state.read() as connection:
             assert "sources.odd.spider" in (rejected_configuration(connection) or "")
         file.write_text(head + one + one.replace("well", "odd", 1), "utf-8")
@@ -836,7 +836,7 @@ def test_a_change_is_taken_over_and_a_typo_leaves_the_last_good_one_in_force(wor
         with state.read() as connection:
             assert rejected_configuration(connection) is None
     code, said = world.doctor()
-    assert "sources.odd" not in said and "cannot be opened" not in said
+    assert "spidr" not in said and "cannot be opened" not in said
     assert world.told()["state"] == "learning"
 
 

@@ -13,6 +13,9 @@ from pipeline.state import tables as t
 from pipeline.state.database import State
 from pipeline.words import IncidentState
 
+WHO = "sturmwarte"
+"""Who did what no person did."""
+
 
 class UnknownIncident(LookupError):
     """There is no incident of that number."""

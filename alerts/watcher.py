@@ -20,7 +20,7 @@ from alerts.books import Books, Memory
 from alerts.decision import Decision, Input, decide
 from alerts.evidence import LOOKED, SPAN, gather, is_negative, signs
 from alerts.facts import Facts
-from alerts.incidents import Incident, get_incident, record
+from alerts.incidents import WHO, Incident, get_incident, record
 from alerts.message import MessageKind, Occasion, subject_of
 from alerts.posting import post as post_message
 from alerts.registry import in_force
@@ -38,7 +38,6 @@ from pipeline.state.restored import restored_at
 from pipeline.store.protocol import Store, Window
 from pipeline.words import IncidentState, SourceState, ToneLabel
 
-WHO = "sturmwarte"
 EVERY = timedelta(minutes=5)
 """An incident is looked at again after so long even when nothing new has been fed."""
 PERSON_LIMIT = 10_000

@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from alerts.facts import Facts
 from alerts.incidents import (
+    WHO,
     Event,
     Incident,
     UnknownIncident,
@@ -24,7 +25,6 @@ from alerts.incidents import (
     members,
 )
 from alerts.silences import active
-from alerts.watcher import WHO
 from dashboards.acting import ACTIONS, act_on
 from dashboards.house import NotReady
 from dashboards.reader import FormHere, Reader, ReaderHere, field, remember_name

@@ -39,6 +39,7 @@ def test_killed_around_the_spool_while_the_store_is_down(tmp_path: Path) -> None
             with one.store_down():
                 one.pass_time()
                 one.round()
+                one.check_books()
             one.die_at(step)
         one.finish()
         one.check()

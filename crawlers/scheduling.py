@@ -26,16 +26,18 @@ def claim(
     *,
     limit: int,
     only: Collection[str] | None = None,
+    without: Collection[str] = (),
 ) -> list[SourceRow]:
     """Take up to ``limit`` sources nobody else holds: the due ones, longest due first, or ``only`` those, due or not.
 
-    Within a writing transaction. Paused and retired sources are never taken.
+    Within a writing transaction. Paused and retired sources are never taken, nor those in ``without``: what the
+    caller has in hand itself.
     """
     free = sa.or_(source.c.leased_until.is_(None), source.c.leased_until <= now)
     wanted = source.c.next_due <= now if only is None else source.c.id.in_(only)
     chosen = (
         sa.select(source.c.id)
-        .where(free, wanted, source.c.state.in_(_AWAKE))
+        .where(free, wanted, source.c.state.in_(_AWAKE), source.c.id.not_in(list(without)))
         .order_by(source.c.next_due, source.c.id)
         .limit(max(limit, 0))
         .with_for_update(skip_locked=True)

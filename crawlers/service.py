@@ -251,8 +251,12 @@ class Crawl:
             return []
         with self._state.begin() as connection:
             now = self._clock.now()
-            rows = scheduling.claim(connection, self.worker, now, self._lease, limit=limit, only=only)
-        return [row for row in rows if row.id not in self._active and row.id in self.configuration.sources]
+            # A visit that has been written down is in hand until its report is taken. It may be due again by then;
+            # claimed now, it would be locked away, unvisited, for the length of a lease.
+            rows = scheduling.claim(
+                connection, self.worker, now, self._lease, limit=limit, only=only, without=list(self._active)
+            )
+        return [row for row in rows if row.id in self.configuration.sources]
 
     def _given_up(self, name: str, error: BaseException) -> VisitReport:
         """Free a source whose visit could not be written down. Never raises: else the lease ends by itself."""

@@ -200,6 +200,14 @@ def test_only_due_sources_are_claimed_longest_due_first_and_only_once(state: Sta
     assert claimed(state, "two", only=["a", "c", "d"]) == ["c"]
 
 
+def test_what_a_worker_has_in_hand_is_not_claimed_again(state: State) -> None:
+    synced(state, configured(a={}, b={}))
+    with state.begin() as connection:
+        rows = scheduling.claim(connection, "one", NOW, LEASE, limit=9, without=["a"])
+        assert [row.id for row in rows] == ["b"]
+    assert claimed(state, "two") == ["a"]
+
+
 def test_a_lease_ends_unless_renewed(state: State) -> None:
     synced(state, configured(a={}, b={}))
     assert claimed(state, "one") == ["a", "b"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import threading
@@ -98,6 +99,24 @@ def test_a_demonstration_clock_visits_often(board: Any) -> None:
     with running(board):
         eventually(lambda: board.site.paths().count("/list") >= 4)
     assert board.row().state in (SourceState.HEALTHY, SourceState.LEARNING)
+
+
+def test_a_source_that_is_due_again_before_its_report_is_taken_is_not_locked_away(
+    board: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from crawlers.visiting import Visitor
+
+    visit = Visitor.visit
+
+    async def lingering(self: Any, row: Any) -> Any:
+        report = await visit(self, row)
+        await asyncio.sleep(0.3)
+        return report
+
+    monkeypatch.setattr(Visitor, "visit", lingering)
+    board.clock = ScaledClock(datetime(2026, 11, 1, tzinfo=UTC), time.time(), 20_000)
+    with running(board):
+        eventually(lambda: board.site.paths().count("/list") >= 3)
 
 
 def test_a_changed_configuration_is_taken_over_and_a_broken_one_is_not(board: Any) -> None:

@@ -189,8 +189,8 @@ def _reviews(posts: Sequence[Post], shown: Sequence[Post], own: str) -> dict[str
 def _review(post: Post, own: str) -> dict[str, Any]:
     review: dict[str, Any] = {
         "@type": "Review",
-        "@id": f"{own}/nordnetz#bewertung-{post.number}",
-        "url": f"{own}/nordnetz#bewertung-{post.number}",
+        "@id": f"{own}/nordnetz/bewertung-{post.number}",
+        "url": f"{own}/nordnetz/bewertung-{post.number}",
         "author": {"@type": "Person", "name": post.author},
         "datePublished": post.at.isoformat(),
         "name": post.title,

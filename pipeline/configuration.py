@@ -48,7 +48,7 @@ class Brand(Table):
     domains: tuple[str, ...] = Field((), description="Own domains.")
     staff: tuple[str, ...] = Field((), description="Accounts of own staff.")
     persons: tuple[str, ...] = Field((), description="Persons who stand for the brand.")
-    kind: BrandKind = BrandKind.BRAND
+    kind: BrandKind = Field(BrandKind.BRAND, description="What the watched thing is.")
 
 
 class Source(Table):
@@ -56,14 +56,14 @@ class Source(Table):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    spider: str
-    url: str
+    spider: str = Field(description="Kind of source, such as feed or phpbb.")
+    url: str = Field(description="Address that is read.")
     channel: Channel | None = Field(None, description="Kind of place; the spider's own where not given.")
     about: str | None = Field(None, description="Brand that everything here is about.")
     name: str = Field("", description="What people read; the id where not given.")
     interval: Duration | None = Field(None, description="Time between two visits; the spider's own where not given.")
     backfill: Duration = Field(timedelta(days=30), description="How far back the first visit reads.")
-    paused: bool = False
+    paused: bool = Field(False, description="Not visited for now.")
     retired: bool = Field(False, description="No longer visited; its history stays.")
     zone: str | None = Field(
         None, description="Time zone of times printed without one; the general one where not given."
@@ -83,7 +83,7 @@ class RuleEntry(Table):
     rule: str = Field(description="Kind of rule, such as surge or keyword.")
     brands: tuple[str, ...] = Field((), description="Brands it watches; empty: all.")
     receivers: tuple[str, ...] = Field((), description="Who is told; empty: all.")
-    enabled: bool = True
+    enabled: bool = Field(True, description="False: not in force for now.")
 
     @property
     def options(self) -> dict[str, Any]:
@@ -96,10 +96,10 @@ class Receiver(Table):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    notifier: str = "email"
-    address: str = ""
-    name: str = ""
-    language: Language = "de"
+    notifier: str = Field("email", description="Way to reach them.")
+    address: str = Field("", description="Where the notifier sends to, such as a mail address.")
+    name: str = Field("", description="What people read; the id where not given.")
+    language: Language = Field("de", description="Of the messages.")
     min_level: int = Field(2, ge=0, le=6, description="Lowest wind force that is sent.")
     operator: bool = Field(False, description="Also told when a source is blind.")
 
@@ -112,31 +112,31 @@ class Receiver(Table):
 class Mail(Table):
     """The mail server: ``[mail]``. The password comes from a file or from the environment, never from here."""
 
-    server: str = ""
-    port: int = Field(587, ge=1, le=65535)
-    security: Literal["starttls", "tls", "none"] = "starttls"
-    user: str = ""
-    password_file: Path | None = None
+    server: str = Field("", description="Host name of the mail server; empty: warnings stay where they are.")
+    port: int = Field(587, ge=1, le=65535, description="Its port.")
+    security: Literal["starttls", "tls", "none"] = Field("starttls", description="How the connection is secured.")
+    user: str = Field("", description="Name to sign in with; empty: no sign-in.")
+    password_file: Path | None = Field(None, description="File with the password, and nothing else.")
     password_env: str = Field("STURMWARTE_MAIL_PASSWORD", description="Environment variable with the password.")
     sender: str = Field("", description="Address mails come from; the contact address where not given.")
-    timeout: Duration = timedelta(seconds=30)
+    timeout: Duration = Field(timedelta(seconds=30), description="How long one answer of the server may take.")
 
 
 class Web(Table):
     """The pages: ``[web]``."""
 
-    host: str = "127.0.0.1"
-    port: int = Field(8640, ge=0, le=65535)
-    password_file: Path | None = None
-    password_env: str = "STURMWARTE_WEB_PASSWORD"
+    host: str = Field("127.0.0.1", description="Address to listen at; beyond this machine a password is needed.")
+    port: int = Field(8640, ge=0, le=65535, description="Port to listen at.")
+    password_file: Path | None = Field(None, description="File with the password or an argon2 hash of it.")
+    password_env: str = Field("STURMWARTE_WEB_PASSWORD", description="Environment variable with the password.")
 
 
 class Crawl(Table):
     """How politely is read: ``[crawl]``."""
 
     delay: float = Field(2.0, ge=0, description="Seconds between two requests to one host.")
-    timeout: Duration = timedelta(seconds=30)
-    max_bytes: int = Field(5_000_000, ge=10_000)
+    timeout: Duration = Field(timedelta(seconds=30), description="How long one answer may take.")
+    max_bytes: int = Field(5_000_000, ge=10_000, description="Larger pages are not read.")
     max_pages: int = Field(50, ge=1, description="Pages one visit may read beside the lists.")
     allow_private: tuple[str, ...] = Field(
         (), description="Hosts or addresses inside the own network that may be read, such as 127.0.0.1."
@@ -147,9 +147,9 @@ class Crawl(Table):
 class Retention(Table):
     """How long things are kept: ``[retention]``."""
 
-    mentions: Duration = timedelta(days=730)
-    raw: Duration = timedelta(days=14)
-    fetches: Duration = timedelta(days=30)
+    mentions: Duration = Field(timedelta(days=730), description="Mentions, by the time they were published.")
+    raw: Duration = Field(timedelta(days=14), description="Pages and answers as they were read.")
+    fetches: Duration = Field(timedelta(days=30), description="The record of single requests.")
 
 
 class Counting(Table):
@@ -161,7 +161,7 @@ class Counting(Table):
 class StoreTable(Table):
     """Where mentions live: ``[store]``."""
 
-    engine: Literal["sqlite"] = "sqlite"
+    engine: Literal["sqlite"] = Field("sqlite", description="Kind of store.")
 
 
 class Demo(Table):
@@ -178,14 +178,14 @@ class Configuration(Table):
     )
     public_url: str = Field("http://127.0.0.1:8640", description="Address under which receivers reach the pages.")
     data: Path = Field(Path("data"), description="Folder of both databases; relative to this file.")
-    languages: tuple[Language, ...] = ("de", "en")
+    languages: tuple[Language, ...] = Field(("de", "en"), description="Languages whose tone is scored.")
     language: Language = Field("de", description="Of the pages.")
-    zone: str = "Europe/Berlin"
+    zone: str = Field("Europe/Berlin", description="Time zone people read times in.")
     organisation: str = Field("", description="Named in the user agent.")
-    brands: Mapping[Identifier, Brand] = Field(default_factory=dict)
-    sources: Mapping[Identifier, Source] = Field(default_factory=dict)
-    rules: Mapping[Identifier, RuleEntry] = Field(default_factory=dict)
-    receivers: Mapping[Identifier, Receiver] = Field(default_factory=dict)
+    brands: Mapping[Identifier, Brand] = Field(default_factory=dict, description="What is watched.")
+    sources: Mapping[Identifier, Source] = Field(default_factory=dict, description="Where is read.")
+    rules: Mapping[Identifier, RuleEntry] = Field(default_factory=dict, description="When is warned; none: surge.")
+    receivers: Mapping[Identifier, Receiver] = Field(default_factory=dict, description="Who is warned.")
     mail: Mail = Mail()
     web: Web = Web()
     crawl: Crawl = Crawl()

@@ -8,6 +8,7 @@ from typing import Any
 
 import typer
 
+from pipeline.i18n import Speech
 from sturmwarte import logs
 from sturmwarte.commands import (
     care,
@@ -47,8 +48,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
 GROUPS = {"silence": incidents.silence, "sources": sources.sources, "mail": mail.mail}
 
 
-def build() -> Any:
-    """The command tree, its help in the person's language."""
+def build(speech: Speech | None = None) -> Any:
+    """The command tree, its help in the person's language unless another is given."""
     app = typer.Typer(help="help.sturmwarte", no_args_is_help=True, add_completion=False)
     app.callback(invoke_without_command=True)(_version)
     for name, command in COMMANDS.items():
@@ -56,7 +57,7 @@ def build() -> Any:
     for name, group in GROUPS.items():
         app.add_typer(group, name=name)
     tree: Any = typer.main.get_command(app)
-    _translate(tree)
+    _translate(tree, speech or speech_for())
     return tree
 
 
@@ -72,9 +73,8 @@ def _version(
         typer.echo(context.get_help())
 
 
-def _translate(command: Any) -> None:
+def _translate(command: Any, speech: Speech) -> None:
     """Help stands in the code as a key; here it becomes a sentence, everywhere below ``command``."""
-    speech = speech_for()
 
     def sentence(text: str | None) -> str | None:
         return speech.say(f"command.{text}") if text and text.startswith(("help.", "option.")) else text

@@ -49,6 +49,33 @@ CHOICES: dict[str, tuple[str, ...]] = {
 }
 """Fields whose values are settled."""
 
+MEANINGS: dict[str, str] = {
+    "brand": "The brand an opinion is about, by its id.",
+    "tone": "Tone of the opinion; `none`: not scored.",
+    "via": "Why the text is about the brand.",
+    "voice": "Who speaks, seen from the brand; only `earned` is opinion.",
+    "source": "Id of a source that found it.",
+    "platform": "Software or portal it stands on, such as phpbb.",
+    "channel": "Kind of place.",
+    "kind": "Kind of item.",
+    "lang": "Language of the text, such as de; `none`: not known.",
+    "author": "Pseudonym of the author.",
+    "story": "Story, by its id: all copies of one text.",
+    "thread": "Words in the thread's title.",
+    "thread_id": "Thread, by its id.",
+    "domain": "Host name it stands on.",
+    "has": "What the text contains.",
+    "published": "When it was said.",
+    "seen": "When it was found.",
+    "rating": "Rating as a share from 0 to 1.",
+    "stars": "Rating on a scale of 1 to 5.",
+    "is": "A property of the mention.",
+    "as_of": "What was known at that time; once, beside the other conditions.",
+    "incident": "Mentions of an incident, such as R-0001; on the pages and in the interface.",
+    **dict.fromkeys(("aspect", "severity", "topic", "answered", "during"), "Reserved; no data yet."),
+}
+"""What a field is, for the reference pages."""
+
 WITHOUT_DATA = {("is", "quote"), ("has", "threat")}
 """Values that the language has and no step fills yet."""
 

@@ -1,6 +1,7 @@
 """What is usual for a brand: level per source and season per hour, learned from final cells. Pure; kept as a blob.
 
-Level: a decayed mean per crawled hour of each source (half-life 7 days), each hour cut off where a storm begins.
+Level: a decayed mean per crawled hour of each source (half-life 7 days), each hour cut off where a storm begins. While
+a storm lasts nothing is taught; what has lasted three days is no storm but the new usual, and is taught as it is.
 Season: 24 hours × weekday or weekend, one profile per brand, learned from all counted posts, shrunk towards flat.
 A source's level depends on that source alone, so the order in which sources are fed changes nothing.
 """
@@ -18,6 +19,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from alerts.detection import nb_tail
 from alerts.rule import SourceView
 from pipeline.store.protocol import Cell
 
@@ -42,6 +44,16 @@ PRIOR_SHARE, PRIOR_SHARE_N = 0.25, 8.0
 PEAK = 2.0
 """How much busier than its mean the busiest usual hour may be."""
 DISPERSION = 0.25
+STORM_HALF_LIFE = 3.0
+"""Criticism of the last few hours together is what tells a storm from a busy hour."""
+STORM_TAIL = 0.02
+"""So improbable are these hours even at the busiest usual time."""
+STORM_KNOWN_HOURS = 72.0
+"""A source watched for less has no usual that a storm could stand out from."""
+STORM_PAUSE = 12
+"""Hours without a sign of it after which a storm is over; a night is no end."""
+STORM_LASTS = 72
+"""Hours after which it is the new usual."""
 NEWCOMER = timedelta(days=1)
 """A source first read longer ago than this, and a brand new to it: the brand was added to the configuration later."""
 
@@ -61,6 +73,13 @@ class SourceLevel(msgspec.Struct, array_like=True):
     posts: float = 0.0
     recent: list[tuple[int, int, int, int]] = []
     """(bin, negative, scored, posts) of what was fed lately."""
+    hot: float = 0.0
+    """Critical posts of the last hours, decayed, …"""
+    hot_usual: float = 0.0
+    """… and what the busiest usual hours would have brought."""
+    storm_from: int = 0
+    """First and last hour in which the present storm was seen; 0 where there is none."""
+    storm_last: int = 0
 
     @property
     def learnt(self) -> bool:
@@ -183,7 +202,11 @@ def _learn_hour(
         value * decay for value in (level.hours, level.negative, level.scored, level.posts)
     )
     negative, scored, posts = counts
-    if level.ever >= SETTLED_HOURS:
+    storm = _storm(level, hour, seen, negative, decay)
+    if storm and storm < STORM_LASTS:
+        level.ever += seen
+        return
+    if level.ever >= SETTLED_HOURS and not storm:
         kept = _cut(negative, level.rate(level.negative) * seen)
         # Only the surplus of negative ones is taken away, from the wider counts as well.
         scored, posts = scored - (negative - kept), posts - (negative - kept)
@@ -194,6 +217,19 @@ def _learn_hour(
     level.negative += negative
     level.scored += scored
     level.posts += posts
+
+
+def _storm(level: SourceLevel, hour: int, seen: float, negative: int, decay: float) -> int:
+    """How many hours a storm has lasted with this one; 0 where none is."""
+    fade = decay ** (LEVEL_HALF_LIFE / STORM_HALF_LIFE)
+    level.hot = level.hot * fade + negative
+    level.hot_usual = level.hot_usual * fade + level.rate(level.negative) * PEAK * seen
+    spread = DISPERSION + 1 / (level.negative + 1)
+    if level.ever >= STORM_KNOWN_HOURS and nb_tail(int(level.hot), level.hot_usual, spread) < STORM_TAIL:
+        level.storm_from, level.storm_last = level.storm_from or hour, hour
+    elif hour - level.storm_last >= STORM_PAUSE:
+        level.storm_from = level.storm_last = 0
+    return hour - level.storm_from + 1 if level.storm_from else 0
 
 
 def _cut(count: int, mean: float) -> int:

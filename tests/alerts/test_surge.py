@@ -211,6 +211,47 @@ def test_a_storm_does_not_become_the_baseline() -> None:
     assert baseline.read(after, "Europe/Berlin").expected("forum", 0, 12).sum() < before + 0.3
 
 
+def level_after(per_hour: float, storm: float, days: int) -> tuple[float, float, float]:
+    """Critical posts per hour held usual before that many days of storm, after 71 hours of it, and at the end."""
+    draw, state, rates = np.random.default_rng(1), None, []
+    counts = [*draw.poisson(per_hour / 12, BACK).tolist(), *draw.poisson(storm / 12, days * DAY).tolist()]
+    cells = [
+        Cell(brand="x", source="forum", start=at(n), posts=2 * k, negative=k, neutral=k)
+        for n, k in enumerate(counts)
+        if k
+    ]
+    fed = 0
+    for end in (BACK, min(BACK + 71 * 12, len(counts)), len(counts)):
+        new = [cell for cell in cells if at(fed) <= cell.start < at(end)]
+        state, _ = Surge().evaluate(state, evidence(new, at(end), critics=[], ends={"forum": at(end)}), at(end))
+        level = baseline.load(state).sources["forum"]
+        rates.append(level.rate(level.negative))
+        fed = end
+    return rates[0], rates[1], rates[2]
+
+
+@pytest.mark.parametrize(("per_hour", "storm"), [(0.1, 2.0), (0.2, 3.0), (0.5, 4.0), (2.0, 12.0)])
+def test_the_storm_of_a_small_brand_teaches_next_to_nothing(per_hour: float, storm: float) -> None:
+    before, _, after = level_after(per_hour, storm, days=2)
+    assert per_hour / 2 < before < after + 0.05
+    assert after < 1.3 * before + 0.05
+
+
+def test_what_lasts_for_three_days_is_the_new_usual() -> None:
+    before, nearly, after = level_after(0.2, 10.0, days=10)
+    assert nearly < before + 0.05
+    assert after > 4
+
+
+def test_an_ordinary_busy_day_does_not_stop_the_learning() -> None:
+    traffic = Traffic(2.0, days=28, seed=9)
+    cells = [cell for number in range(28 * DAY) if (cell := traffic.cell(number)).posts]
+    state, _ = Surge().evaluate(None, evidence(cells, at(28 * DAY), critics=[]), at(28 * DAY))
+    learned = baseline.load(state).sources.values()
+    assert sum(level.rate(level.negative) for level in learned) == pytest.approx(traffic.negative.mean() * 12, rel=0.2)
+    assert all(level.hours > 0.9 * 168 for level in learned)
+
+
 def test_a_hole_counts_for_nothing_where_nothing_was_seen() -> None:
     state, now = learnt()
     end = now + timedelta(hours=3)

@@ -12,6 +12,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from pipeline.raw_pages import page_file, remove_pages
 from pipeline.state.database import State
 from pipeline.state.tables import raw_page
 
@@ -24,7 +25,7 @@ class RawPages:
 
     def path(self, sha256: str) -> Path:
         """Where a page lies."""
-        return self.folder / sha256[:2] / f"{sha256}.gz"
+        return page_file(self.folder, sha256)
 
     def keep(self, body: bytes) -> str:
         """Write a page, once, and return its SHA-256. A file under its name is always whole."""
@@ -53,8 +54,7 @@ class RawPages:
             old = sa.select(raw_page.c.sha256).where(raw_page.c.at < before, sa.not_(kept)).limit(1000)
             gone = list(connection.scalars(old))
             connection.execute(sa.delete(raw_page).where(raw_page.c.sha256.in_(gone)))
-        for sha256 in gone:
-            self.path(sha256).unlink(missing_ok=True)
+        remove_pages(self.folder, gone)
         return len(gone)
 
     def purge_strays(self, state: State, older_than: float) -> int:

@@ -312,9 +312,11 @@ class Crawl:
 def build(configuration: Configuration, state: State, folder: Path, clock: Clock) -> Pipeline:
     """The real pipeline of a data folder."""
     from pipeline.build import build_pipeline
+    from pipeline.erasure import erased_in
     from pipeline.store.opening import open_store
 
-    store = open_store(folder, configuration.store.engine, clock=clock, retention=configuration.retention.mentions)
+    engine, retention = configuration.store.engine, configuration.retention.mentions
+    store = open_store(folder, engine, clock=clock, retention=retention, erased=erased_in(state))
     return build_pipeline(configuration, store, state, folder=folder, clock=clock)
 
 

@@ -10,6 +10,7 @@ from threading import Lock
 
 from pipeline.clock import Clock
 from pipeline.configuration import Configuration
+from pipeline.erasure import erased_in
 from pipeline.mention import Mention
 from pipeline.state.database import State, sqlite_url
 from pipeline.store.opening import open_store
@@ -62,8 +63,9 @@ class House:
         """A writable store for one change. Raises NotReady where there is none to change."""
         self._identity(MENTIONS)
         configuration = self.load()
-        retention = configuration.retention.mentions
-        store = open_store(self.folder, configuration.store.engine, clock=self.clock, retention=retention)
+        engine, retention = configuration.store.engine, configuration.retention.mentions
+        erased = erased_in(self.state())
+        store = open_store(self.folder, engine, clock=self.clock, retention=retention, erased=erased)
         try:
             yield store
         finally:

@@ -9,7 +9,7 @@ import sqlite3
 import tarfile
 import tempfile
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from pipeline.clock import Clock
 from pipeline.configuration import Configuration
 from pipeline.secrets import KEY_FILE
+from pipeline.spool import Spool
 from pipeline.state import opening
 from pipeline.state.database import State, sqlite_url
 from pipeline.state.restored import RESTORED, restored_at
@@ -41,7 +42,8 @@ class BackupError(Exception):
 def backup(folder: Path, target: Path, *, clock: Clock, progress: Progress = lambda part: None) -> Path:
     """Write a consistent copy of a data folder, taken while it is in use, to one tar file; returns its path.
 
-    The state database is copied first, the mentions second, so that no cursor stands before its mentions.
+    The state database is copied first, then the spool, then the mentions, so that no cursor stands before its
+    mentions, and what leaves the spool meanwhile is found in the store.
     """
     if not (folder / STATE).exists():
         raise BackupError(f"{folder} holds no data: nothing to back up")
@@ -51,11 +53,13 @@ def backup(folder: Path, target: Path, *, clock: Clock, progress: Progress = lam
         work = Path(name)
         progress(STATE)
         _copy_sqlite(folder / STATE, work / STATE)
+        progress("spool")
+        Spool(folder / "spool").copy_to(work / "spool")
         progress(MENTIONS)
         if (folder / MENTIONS).exists():
             with closing(open_store(folder, "sqlite", clock=clock, read_only=True)) as store:
                 store.backup(work / MENTIONS)
-        for part in (KEY_FILE, "spool", "raw"):
+        for part in (KEY_FILE, "raw"):
             progress(part)
             _copy(folder / part, work / part)
         _write_manifest(work, clock.now())
@@ -71,7 +75,8 @@ def backup(folder: Path, target: Path, *, clock: Clock, progress: Progress = lam
 def restore(source: Path, folder: Path, *, clock: Clock, force: bool = False) -> None:
     """Put a backup into a data folder, every part checked against the manifest first.
 
-    Messages that had not been sent are held until a person releases them. Raises BackupError.
+    Messages that had not been sent are held until a person releases them. Who was erased from the folder after the
+    backup was made stays erased: the bar is carried over, and the next start applies it. Raises BackupError.
     """
     if folder.exists() and any(folder.iterdir()) and not force:
         raise BackupError(f"{folder} is not empty: choose an empty folder, or say --force to replace it")
@@ -83,6 +88,7 @@ def restore(source: Path, folder: Path, *, clock: Clock, force: bool = False) ->
         with tarfile.open(source) as archive:
             archive.extractall(work, filter="data")
         _check_manifest(work, source)
+        _keep_erasures(folder / STATE, work / STATE)
         _hold_messages(work, clock.now())
         if folder.exists():
             shutil.rmtree(folder)
@@ -133,8 +139,14 @@ def release_messages(state: State, now: datetime) -> int:
 
 def _copy(source: Path, target: Path) -> None:
     if source.is_dir():
-        shutil.copytree(source, target, ignore=shutil.ignore_patterns("lock"))
+        shutil.copytree(source, target, copy_function=_copy_what_is_left)
     elif source.exists():
+        shutil.copy2(source, target)
+
+
+def _copy_what_is_left(source: str, target: str) -> None:
+    """Pages may be purged while they are copied."""
+    with suppress(FileNotFoundError):
         shutil.copy2(source, target)
 
 
@@ -171,6 +183,16 @@ def _check_manifest(work: Path, source: Path) -> None:
     for name, digest in parts.items():
         if not (work / name).exists() or _digest(work / name) != digest:
             raise BackupError(f"{source} is damaged: {name} is not what was backed up")
+
+
+def _keep_erasures(old: Path, new: Path) -> None:
+    """Enter into a restored state database what the replaced one has barred."""
+    if not old.exists():
+        return
+    with closing(sqlite3.connect(old)) as connection:
+        rows = connection.execute("SELECT uid, reason, at FROM erasure").fetchall()
+    with closing(sqlite3.connect(new)) as connection, connection:
+        connection.executemany("INSERT OR IGNORE INTO erasure (uid, reason, at) VALUES (?, ?, ?)", rows)
 
 
 def _hold_messages(work: Path, now: datetime) -> None:

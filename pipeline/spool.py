@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -89,9 +90,21 @@ class Spool:
                 if len(kept) < len(records):
                     removed += len(records) - len(kept)
                     replacement = segment.with_suffix(".new")
+                    replacement.unlink(missing_ok=True)  # left by a death
                     _append_durably(replacement, b"".join(_encoder.encode(record) + b"\n" for record in kept))
                     replacement.replace(segment)
         return removed
+
+    def waiting(self) -> Iterator[Mention]:
+        """The mentions that wait, oldest first."""
+        for segment in self.segments():
+            yield from (record.mention for record in _records(segment) if isinstance(record, Waiting))
+
+    def copy_to(self, target: Path) -> None:
+        """Copy everything that waits, as it stands between two appends or drains."""
+        if self.folder.exists():
+            with self._locked():
+                shutil.copytree(self.folder, target, ignore=shutil.ignore_patterns("lock"))
 
     def segments(self) -> list[Path]:
         """Files that wait, oldest first."""
@@ -99,7 +112,7 @@ class Spool:
 
     def sizes(self) -> tuple[int, int]:
         """(mentions that wait, entries in quarantine)."""
-        waiting = sum(isinstance(record, Waiting) for segment in self.segments() for record in _records(segment))
+        waiting = sum(1 for _ in self.waiting())
         if not self._quarantine.exists():
             return waiting, 0
         with self._quarantine.open("rb") as file:

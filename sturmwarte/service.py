@@ -65,15 +65,20 @@ def clock_from(environment: Mapping[str, str] = os.environ) -> Clock:
 
 
 def prepare(configuration: Configuration, folder: Path, clock: Clock) -> None:
-    """Make both databases where they are missing, so that the parts do not race for it; apply open corrections."""
+    """Make both databases where they are missing, so that the parts do not race for it.
+
+    Then carry out the corrections and erasures that are recorded and not applied.
+    """
     from pipeline.corrections import apply_open
+    from pipeline.erasure import apply_erasures, erased_in
     from pipeline.state.opening import open_state
     from pipeline.store.opening import open_store
 
     with (
         closing(open_state(folder)) as state,
-        closing(open_store(folder, configuration.store.engine, clock=clock)) as store,
+        closing(open_store(folder, configuration.store.engine, clock=clock, erased=erased_in(state))) as store,
     ):
+        apply_erasures(state, store, folder)
         apply_open(state, store, clock)
 
 

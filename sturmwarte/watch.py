@@ -32,14 +32,15 @@ PURGED = "purged_at"
 def watch_forever(load: Load, folder: Path, clock: Clock, stop: Event) -> None:
     """Evaluate, deliver and clean up until told to stop."""
     from pipeline.corrections import apply_open
+    from pipeline.erasure import erased_in
     from pipeline.state.opening import open_state
     from pipeline.store.opening import open_store
 
     configuration = load()
-    retention = configuration.retention.mentions
+    engine, retention = configuration.store.engine, configuration.retention.mentions
     with (
         closing(open_state(folder)) as state,
-        closing(open_store(folder, configuration.store.engine, clock=clock, retention=retention)) as store,
+        closing(open_store(folder, engine, clock=clock, retention=retention, erased=erased_in(state))) as store,
         closing(Background("delivery", lambda: deliver(load(), state, clock))) as delivery,
     ):
         jobs = Jobs()

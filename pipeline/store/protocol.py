@@ -203,6 +203,10 @@ class Store(Protocol):
         """Take away text and title, in history too; counts stay. False where the uid is unknown."""
         ...
 
+    def written_by(self, author: str) -> list[str]:
+        """uids of all that a pseudonym wrote, in any revision, sorted."""
+        ...
+
     def erase_author(self, author: str, reason: str) -> list[str]:
         """Remove everything by one pseudonym, in history too; returns the uids. They can never be written again."""
         ...

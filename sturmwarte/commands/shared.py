@@ -8,7 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -125,16 +125,17 @@ class Desk:
     @contextmanager
     def store(self, *, read_only: bool = False) -> Iterator[Store]:
         """The mention store of the data folder."""
+        from pipeline.erasure import erased_in
         from pipeline.store.opening import open_store
 
-        retention = self.configuration.retention.mentions
-        engine = self.configuration.store.engine
-        if not read_only:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        with closing(
-            open_store(self.folder, engine, clock=self.clock, retention=retention, read_only=read_only)
-        ) as store:
-            yield store
+        engine, retention = self.configuration.store.engine, self.configuration.retention.mentions
+        with ExitStack() as stack:
+            if read_only:
+                store = open_store(self.folder, engine, clock=self.clock, read_only=True)
+            else:
+                erased = erased_in(stack.enter_context(self.state()))
+                store = open_store(self.folder, engine, clock=self.clock, retention=retention, erased=erased)
+            yield stack.enter_context(closing(store))
 
 
 def desk(config: Path | None, *, needed: bool = False) -> Desk:

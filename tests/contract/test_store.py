@@ -420,6 +420,7 @@ def test_the_same_batch_twice_revises_nothing(store: Store) -> None:
 
 def test_a_replay_of_the_erased_is_refused(store: Store) -> None:
     store.write([mention("a"), mention("b", author="b" * 32)])
+    assert store.written_by("a" * 32) == [uid("a")]
     assert store.erase_author("a" * 32, "asked for") == [uid("a")]
     assert store.write([mention("a")]).refused == ((uid("a"), "erased"),)
     assert store.history(uid("a")) == []

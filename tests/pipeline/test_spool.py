@@ -100,6 +100,15 @@ def test_an_erased_person_leaves_the_spool_too(tmp_path):
     assert drained(spool) == ([f"{2:032x}"], [("forum", 1)])
 
 
+def test_what_a_death_left_of_an_erasure_comes_not_back(tmp_path):
+    spool = Spool(tmp_path)
+    spool.append([waiting(1, "a" * 32), waiting(2, "b" * 32)])
+    segment = spool.segments()[0]
+    segment.with_suffix(".new").write_bytes(segment.read_bytes())
+    assert spool.forget(lambda mention: mention.crawled.author == "a" * 32) == 1
+    assert drained(spool)[0] == [f"{2:032x}"]
+
+
 def test_the_quarantine_is_counted_apart(tmp_path):
     import msgspec
 

@@ -113,6 +113,11 @@ class SqliteStore:
         with self._writing() as connection:
             return removal.erase(connection, uids, reason, self.clock.now())
 
+    def written_by(self, author: str) -> list[str]:
+        """See the protocol."""
+        with self._connections.reading(limited=False) as connection:
+            return removal.uids_of_author(connection, author)
+
     def erase_author(self, author: str, reason: str) -> list[str]:
         """See the protocol."""
         with self._writing() as connection:

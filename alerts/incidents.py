@@ -36,7 +36,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     peak: int
     trend: str
     started: datetime
-    """Begin of the window of the first alert."""
+    """First voice of the unusual criticism that led to the first alert."""
     opened: datetime
     """When it was detected."""
     updated: datetime

@@ -16,9 +16,10 @@ import msgspec
 import sqlalchemy as sa
 
 from alerts import blind, books, stages
+from alerts.beginning import began
 from alerts.books import Books, Memory
 from alerts.decision import Decision, Input, decide
-from alerts.evidence import LOOKED, SPAN, gather, is_negative, signs
+from alerts.evidence import LOOKED, RECENT, SPAN, gather, is_negative, signs
 from alerts.facts import Facts
 from alerts.incidents import WHO, Incident, get_incident, record
 from alerts.message import MessageKind, Occasion, subject_of
@@ -81,6 +82,8 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     decision: Decision | None = None
     restored: datetime | None = None
     members: Sequence[Mention] = ()
+    began: datetime | None = None
+    """When the criticism began that opens an incident."""
     facts: Facts | None = None
 
     @property
@@ -246,14 +249,27 @@ class Watcher:
         tripped = [uid for alert in look.tripwires for uid in alert.uids]
         known = {mention.uid for mention in members}
         members += [mention for uid, mention in sorted(self._store.get(tripped).items()) if uid not in known]
-        facts = None
-        if decision.kind is not None:
-            facts = build(self._configuration, self._store, self._future(look, members), look.now)
-        return msgspec.structs.replace(look, members=members, facts=facts)
+        look = msgspec.structs.replace(look, members=members, began=self._began(look))
+        if decision.kind is None:
+            return look
+        return msgspec.structs.replace(
+            look, facts=build(self._configuration, self._store, self._future(look), look.now)
+        )
 
-    def _future(self, look: Look, members: Sequence[Mention]) -> Picture:
+    def _began(self, look: Look) -> datetime | None:
+        """Of a surge that opens an incident: when the unusual criticism set in."""
+        if look.books.incident is not None or look.surge is None:
+            return None
+        alert = look.surge[1]
+        window = Window(
+            brand=look.brand, start=alert.window_end - RECENT, end=alert.window_end, tone=ToneLabel.NEGATIVE
+        )
+        voices = [mention.fed_bin for mention in self._store.in_window(window, limit=PERSON_LIMIT)]
+        return began(voices, look.usual, look.picture.views, alert.window_start, alert.window_end)
+
+    def _future(self, look: Look) -> Picture:
         """The picture as it will be once this look is written."""
-        row = _incident_row(look, members)
+        row = _incident_row(look)
         base = look.books.incident
         number = base.id if base else 0
         incident = Incident(**{**_no_incident(), **(msgspec.structs.asdict(base) if base else {}), **row, "id": number})
@@ -312,7 +328,7 @@ class Watcher:
             return None
         number = incident.id if incident else None
         if decision.level is not None:
-            row = _incident_row(look, look.members)
+            row = _incident_row(look)
             if incident is None:
                 made = conn.execute(t.incident.insert().values(**{**row, **_opening(look)}))
                 number = int(made.inserted_primary_key[0])  # type: ignore[index]
@@ -495,14 +511,14 @@ def _opening(look: Look) -> dict[str, Any]:
     return {"brand": look.brand, "opened": look.now}
 
 
-def _incident_row(look: Look, members: Sequence[Mention]) -> dict[str, Any]:
+def _incident_row(look: Look) -> dict[str, Any]:
     """The columns that an evaluation changes."""
     decision, incident = look.decision, look.books.incident
     assert decision is not None and decision.level is not None
     level = decision.level
     start, end = look.window
-    negative = [mention for mention in members if is_negative(mention, look.brand)]
-    first = _began(look, members)
+    negative = [mention for mention in look.members if is_negative(mention, look.brand)]
+    first = look.began or _first_voice(look)
     state = incident.state if incident else IncidentState.OPEN
     facts = {**(incident.facts if incident else {}), "entry": _leading(look), "query": _query(look)}
     facts["surged"] = _surged(look)
@@ -522,10 +538,10 @@ def _incident_row(look: Look, members: Sequence[Mention]) -> dict[str, Any]:
     }
 
 
-def _began(look: Look, members: Sequence[Mention]) -> datetime:
+def _first_voice(look: Look) -> datetime:
     """The first voice within the window that raised the alarm."""
     begin = look.surge[1].window_start if look.surge else look.window[0]
-    found = [mention.fed_bin for mention in members if mention.fed_bin >= begin]
+    found = [mention.fed_bin for mention in look.members if mention.fed_bin >= begin]
     return min(found, default=begin)
 
 

@@ -73,6 +73,21 @@ def test_thirty_persons_in_two_channels_are_a_fresh_breeze(world: World) -> None
     assert incident.first_message_id == world.rows(t.outbox)[0].message_id
 
 
+def test_it_began_with_the_first_voice_of_the_unusual_hours(world: World) -> None:
+    """Not with the window that happened to be the rarest, nor with a lone voice hours before."""
+    lone = mention(world.number(), world.now - timedelta(hours=6), person="lone")
+    world.write(lone)
+    trickle = [
+        mention(world.number(), world.now + timedelta(minutes=m), person=f"early {m}") for m in (2, 12, 31, 58, 80)
+    ]
+    world.write(*trickle)
+    world.clock.advance(minutes=90)
+    world.crawl()
+    world.burst(40)
+    ticks(world)
+    assert the_incident(world).started == trickle[0].fed_bin
+
+
 def test_mail_and_page_show_the_same_numbers(world: World) -> None:
     world.burst(30)
     world.watcher().tick()

@@ -64,8 +64,13 @@ channel = "news"
         self._waiting = 0
         self._articles = 0
         self._listed = False
+        self._pages = 0
+        self._resume: int | None = self.job.cursor.get("resume")
+        self._before = frozenset(self.job.cursor.get("before", self._known))
+        self._goal = frozenset(self._known)
         url = self.job.cursor.get("feed") if self.job.cursor.get("for") == self.job.url else None
-        yield self.request(url or self.job.url, self.parse_first, conditional=True, found=False)
+        whole = self._resume is None  # an unchanged feed says nothing of the older pages that are still to be read
+        yield self.request(url or self.job.url, self.parse_first, conditional=whole, found=False)
 
     # --- the feed ---------------------------------------------------------------------------------------------
 
@@ -80,8 +85,9 @@ channel = "news"
             fetch = self.fetch(response)
             fetch.reason = f"a page that leads to the feed {leads[0]}"
             self.visit.answers.append(Answer.OK)
-            yield self.request(leads[0], self.parse_first, conditional=True, found=True)
+            yield self.request(leads[0], self.parse_first, conditional=self._resume is None, found=True)
             return
+        self._feed = response.url
         self.visit.cursor = {"feed": response.url, "for": self.job.url} if found else {}
         if not found and self.job.cursor.get("for") == self.job.url:
             self.visit.cursor = {"feed": self.job.cursor.get("feed"), "for": self.job.url}
@@ -95,16 +101,35 @@ channel = "news"
         parsed = self.read(response, expect_items=number == 1)
         if parsed.state not in (Answer.OK, Answer.EMPTY):
             return
-        met = any(item.id in self._known for item in parsed.items)
+        self._pages += 1
+        met = any(item.id in self._goal for item in parsed.items)
         yield from self._entries_of(parsed, response)
-        if self.job.options.paged and parsed.items and not met and self._wants_older():  # type: ignore[attr-defined]
-            if number < self.job.max_pages:
-                url = _page_url(self.job.url, number + 1)
-                yield self.request(url, self.parse_more, gone=self._no_more, number=number + 1)
-                return
-            self.visit.behind = True
-            self.visit.reason = "the limit of pages per visit was reached"
-        self._finish_list(met, len(parsed.items))
+        following = self._following(number, met) if parsed.items else None
+        if following is None:
+            self._finish_list(met, len(parsed.items))
+        elif self._pages < max(self.job.max_pages, 2):
+            yield self.request(_page_url(self._feed, following), self.parse_more, gone=self._no_more, number=following)
+        else:
+            self._stop_early(following)
+
+    def _following(self, number: int, met: bool) -> int | None:
+        """The page to read next: older entries until known ones are met, then on where a visit was cut short."""
+        if not self.job.options.paged:  # type: ignore[attr-defined]
+            return None
+        if met and self._resume is not None:
+            following, self._resume, self._goal = max(self._resume, number + 1), None, self._before
+            return following
+        return number + 1 if not met and self._wants_older() else None
+
+    def _stop_early(self, page: int) -> None:
+        """The cap was reached: what was read is remembered, and the page to go on from. No hole: it will be read."""
+        self._listed = True
+        if self.job.first_contact:
+            self.visit.complete_from = self._oldest
+        self.visit.behind = self.visit.keep_cursor = True
+        self.visit.reason = "the limit of pages per visit was reached; the next visit goes on"
+        self.visit.cursor |= {"resume": page, "before": sorted(self._before)}
+        self._settle()
 
     def _no_more(self, url: str, status: int, number: int) -> None:
         """WordPress answers 404 behind the last page: everything there is was read."""
@@ -192,7 +217,8 @@ channel = "news"
         return self.item(entry, parsed, response, reading=Reading.FEED, origin=origin, **own)
 
     def _settle(self) -> None:
-        self.visit.cursor["entries"] = self._entries
+        kept = self._known if self.visit.behind else {}
+        self.visit.cursor["entries"] = kept | self._entries
         self.visit.complete = self._listed and not self._waiting and not self.visit.behind
 
 

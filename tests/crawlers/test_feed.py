@@ -169,6 +169,44 @@ def test_a_feed_that_can_be_paged_is_read_back_instead():
     assert run.asked[-1] == "https://bote.example/feed/?paged=3"
 
 
+def paged_site(newest: int, oldest: int):
+    """Two entries a page, one an hour; 404 behind the last page."""
+    numbers = list(range(newest, oldest + 1))
+    pages = [feed_of(*numbers[start : start + 2]) for start in range(0, len(numbers), 2)]
+    site = {f"https://bote.example/feed/?paged={n}": body for n, body in enumerate(pages, 1)}
+    site["https://bote.example/feed/"] = pages[0]
+    return lambda url: site.get(url, 404)
+
+
+@pytest.mark.parametrize("max_pages", [1, 2, 3])
+def test_the_back_fill_of_a_paged_feed_goes_on_where_the_cap_stopped_it(max_pages):
+    news = source(options={"paged": True})
+    news.max_pages = max_pages
+    runs = [news.visit(paged_site(1 - n, 12)) for n in range(12)]
+    done = next(n for n, run in enumerate(runs) if run.complete)
+    assert [run.visit.behind for run in runs[:done]] == [True] * done
+    assert done >= 2
+    assert sorted(i for run in runs for i in run.ids) == sorted(f"/m/{n}/" for n in range(-10, 13))
+    assert all(run.complete and run.asked == ["https://bote.example/feed/"] for run in runs[done + 1 :])
+
+
+@pytest.mark.parametrize("max_pages", [2, 3, 5])
+def test_a_gap_longer_than_the_cap_is_filled_and_leaves_no_hole(max_pages):
+    news = source(options={"paged": True})
+    news.visit(paged_site(30, 33))
+    news.max_pages, news.now = max_pages, NOW + timedelta(hours=40)
+    runs = [news.visit(paged_site(-30, 33))]
+    assert (runs[0].visit.behind, runs[0].visit.holes, news.watermark) == (True, [], NOW)
+    while not runs[-1].complete:
+        assert len(runs) < 40
+        runs.append(news.visit(paged_site(-30 - len(runs), 33)))
+    read = [i for run in runs for i in run.ids]
+    assert len(read) == len(set(read))
+    assert {f"/m/{n}/" for n in range(-29 - len(runs), 0)} <= set(read)
+    assert [run.visit.holes for run in runs] == [[]] * len(runs)
+    assert news.watermark > NOW + timedelta(hours=40)
+
+
 def test_a_pages_address_leads_to_its_feed():
     news = Source(FeedSpider, "https://bote.example/2026/")
     site = {"https://bote.example/2026/": ARTICLE, "https://bote.example/feed/": feed_of(1)}

@@ -1,3 +1,5 @@
+"""The spool: what waits while the store is down."""
+
 import os
 from datetime import UTC, datetime
 

@@ -1,3 +1,5 @@
+"""Stories: copies of one text are one opinion."""
+
 from hypothesis import given
 from hypothesis import strategies as st
 

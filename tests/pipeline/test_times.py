@@ -1,3 +1,5 @@
+"""Times of items: which is taken, and how exactly it is known."""
+
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given

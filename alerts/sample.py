@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from datetime import datetime, timedelta
 
 from alerts.facts import Bar, Facts, Share, Voice
@@ -18,6 +19,9 @@ def sample_facts(brand: str, sources: tuple[str, ...], now: datetime) -> Facts:
     """A fresh breeze that began 100 minutes before ``now``: 47 persons where 4 to 11 are usual."""
     at = now.replace(second=0, microsecond=0)
     first, second, third = (sources * 3 or ("forum-a", "portal-b", "forum-c"))[:3]
+    places: Counter[str] = Counter()
+    for place, persons in ((first, 28), (second, 12), (third, 7)):
+        places[place] += persons
     since = at - timedelta(minutes=100)
     return Facts(
         brand=brand,
@@ -44,12 +48,12 @@ def sample_facts(brand: str, sources: tuple[str, ...], now: datetime) -> Facts:
         not_scored=2,
         first_time=41,
         top3_posts=6,
-        by_source=((first, 28), (second, 12), (third, 7)),
+        by_source=tuple(places.most_common()),
         by_channel=(("forum", 35), ("review", 12)),
         outlets=0,
         complete_until=at,
-        sources_total=max(len(sources), 3),
-        sources_healthy=max(len(sources), 3),
+        sources_total=len(sources) or 3,
+        sources_healthy=len(sources) or 3,
         sources_blind=(),
         reasons=(),
         next_level=(),

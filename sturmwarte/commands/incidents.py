@@ -178,10 +178,21 @@ def silences(context: typer.Context, config: ConfigOption = None, as_json: JsonO
         names = ("id", "brand", "rule", "incident", "by", "reason", "ends")
         print_table(
             [here.say(f"silences.{name}") for name in names],
-            [[row.get(name) or "–" for name in names] for row in rows],
+            [[_silence_cell(here, row, name) for name in names] for row in rows],
         )
     else:
         note(here.say("silences.none"))
+
+
+def _silence_cell(here: Desk, row: dict[str, Any], name: str) -> str:
+    value = row.get(name)
+    if value is None or value == "":
+        return "–"
+    if name == "incident":
+        from alerts.incidents import incident_name
+
+        return incident_name(int(value))
+    return here.speech.day_time(datetime.fromisoformat(value)) if name == "ends" else str(value)
 
 
 @silence.command("add")

@@ -144,7 +144,7 @@ def test_german_mail_says_the_situation() -> None:
         "71 % (61 bis 79), n = 89, sonst 18 %",
         "63 von 89 kritisch, dazu 12 Kopien, nicht mitgezählt",
         "41 von 47 erstmals dabei; die drei aktivsten schrieben 6 von 63 Beiträgen",
-        "Forum A 28, Portal B 12",
+        "Forum A 35, Portal B 12",
         "Früheste Stimme, 08:57 Uhr, Forum A",
         "Übernehmen: https://watch.example.org/incidents/R-0127?action=acknowledge",
         "Ausgelöst von Regel „kritik“ (Fassung 3).",

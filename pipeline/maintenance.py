@@ -22,7 +22,7 @@ from pipeline.spool import Spool
 from pipeline.state import opening
 from pipeline.state.database import State, sqlite_url
 from pipeline.state.restored import RESTORED, restored_at
-from pipeline.state.tables import fetch, meta, outbox
+from pipeline.state.tables import meta, outbox, result, result_list
 from pipeline.store.opening import open_store, schema_of, upgrade_store
 from pipeline.store.protocol import Store
 from pipeline.words import OutboxState
@@ -122,12 +122,17 @@ def upgrade(folder: Path, *, clock: Clock, progress: Progress = lambda part: Non
 
 
 def purge(configuration: Configuration, store: Store, state: State, now: datetime) -> dict[str, int]:
-    """Remove what is older than the retention: mentions and the record of fetches. Raw pages: ``crawlers.raw``."""
-    mentions = store.purge(now - configuration.retention.mentions)
+    """Remove what is older than the retention: mentions and result lists, which quote them.
+
+    Raw pages and the record of fetches are the crawl's to remove.
+    """
+    limit = now - configuration.retention.mentions
+    mentions = store.purge(limit)
     with state.begin() as connection:
-        old = fetch.c.at < now - configuration.retention.fetches
-        fetches = connection.execute(sa.delete(fetch).where(old)).rowcount
-    return {"mentions": mentions, "fetches": fetches}
+        old = sa.select(result_list.c.id).where(result_list.c.at < limit)
+        connection.execute(sa.delete(result).where(result.c.list.in_(old)))
+        lists = connection.execute(sa.delete(result_list).where(result_list.c.at < limit)).rowcount
+    return {"mentions": mentions, "result_lists": lists}
 
 
 def release_messages(state: State, now: datetime) -> int:

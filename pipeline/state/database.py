@@ -14,7 +14,8 @@ class State:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.engine = sa.create_engine(url)
+        # what was to be written stays out of error messages, and so out of logs and reasons: it quotes people
+        self.engine = sa.create_engine(url, hide_parameters=True)
         if self.engine.dialect.name == "sqlite":
             _prepare_sqlite(self.engine)
 

@@ -12,11 +12,12 @@ import sqlalchemy as sa
 from alerts.incidents import get_incident
 from pipeline import maintenance
 from pipeline.clock import ManualClock
+from pipeline.configuration import Configuration
 from pipeline.query.tree import EVERYTHING
 from pipeline.secrets import author_key
 from pipeline.state import opening
 from pipeline.state.opening import StateVersion, open_state
-from pipeline.state.tables import metadata, outbox
+from pipeline.state.tables import metadata, outbox, result, result_list
 from pipeline.store.opening import open_store
 from pipeline.store.protocol import StoreError
 from pipeline.store.sqlite import migrations
@@ -108,6 +109,25 @@ def test_backup_and_restore_give_the_same_folder_and_hold_unsent_messages(old, t
             assert maintenance.restored_at(connection) == NOW
         assert states == {1: OutboxState.SENT, 2: OutboxState.HELD}
         assert maintenance.release_messages(state, NOW + timedelta(minutes=1)) == 1
+
+
+def test_what_is_older_than_the_retention_goes_and_result_lists_with_it(old):
+    maintenance.upgrade(old, clock=CLOCK)
+    told = Configuration.model_validate({"retention": {"mentions": "30d"}})
+    limit = datetime(2026, 11, 20, 11, 20, tzinfo=UTC)
+    with closing(open_state(old)) as state, closing(open_store(old, "sqlite", clock=CLOCK)) as store:
+        with state.begin() as connection:
+            for number, at in ((1, limit - timedelta(seconds=1)), (2, limit)):
+                head = {"source": "suche", "query": "x", "at": at, "unresponsive": []}
+                connection.execute(sa.insert(result_list).values(id=number, **head))
+                row = {"position": 1, "url": "u", "title": "t", "snippet": "s", "engines": [], "uid": "0" * 32}
+                connection.execute(sa.insert(result).values(list=number, **row))
+        removed = maintenance.purge(told, store, state, limit + timedelta(days=30))
+        assert removed == {"mentions": 2, "result_lists": 1}
+        assert [mention.event_time.minute for mention in store.scan(EVERYTHING)] == [55, 45, 35, 25]
+        with state.read() as connection:
+            assert list(connection.scalars(sa.select(result.c.list))) == [2]
+            assert list(connection.scalars(sa.select(result_list.c.id))) == [2]
 
 
 def test_what_is_no_backup_or_damaged_is_refused_and_leaves_the_folder_alone(old, tmp_path):

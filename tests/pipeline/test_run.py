@@ -14,7 +14,7 @@ from pipeline.query.tree import EVERYTHING
 from pipeline.run import Fed
 from pipeline.secrets import KEY_FILE, SecretMissing
 from pipeline.state.opening import open_state
-from pipeline.state.tables import source
+from pipeline.state.tables import meta, source
 from pipeline.store.opening import open_store
 from pipeline.store.protocol import StoreError
 from pipeline.words import Channel, Kind, Precision, Reading, ToneLabel, Via, Voice
@@ -161,3 +161,11 @@ def test_a_missing_key_beside_data_refuses_to_start(house):
     (folder / KEY_FILE).unlink()
     with pytest.raises(SecretMissing, match=KEY_FILE):
         build_pipeline(TOLD, store, state, folder=folder, clock=ManualClock(NOW))
+
+
+def test_what_a_database_could_not_write_is_not_in_its_error(house):
+    _, _, state, _ = house
+    words = {"key": "k", "value": "Philomena Kraus schreibt"}
+    with pytest.raises(sa.exc.IntegrityError) as caught, state.begin() as connection:
+        connection.execute(sa.insert(meta).values([words, words]))
+    assert "Philomena" not in str(caught.value)

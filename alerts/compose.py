@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
-from email.headerregistry import Address
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
-from email.policy import SMTP
-from urllib.parse import urlsplit
+from email.policy import SMTP, Policy
 
 from alerts.drafting import draft
 from alerts.incidents import incident_name
 from alerts.letter import Letter
+from alerts.links import mail_host
 from alerts.message import Occasion
 from alerts.plain import clean
 from alerts.rendering import charts_of, html_part, text_part
@@ -20,7 +20,24 @@ from alerts.wording import Wording
 from pipeline.configuration import Configuration, Receiver
 from pipeline.i18n import Speech
 
-_POLICY = SMTP.clone(cte_type="7bit")
+
+class _Unbroken(UnstructuredHeader, BaseHeader):
+    """Ids one to a line: the usual folding would encode those too long for 78 characters, and threads would break."""
+
+    def fold(self, *, policy: Policy) -> str:
+        return f"{self.name}: " + f"{policy.linesep} ".join(str(self).split()) + policy.linesep
+
+
+def _headers() -> HeaderRegistry:
+    registry = HeaderRegistry()
+    for name in ("in-reply-to", "references", "list-id"):
+        registry.map_to_type(name, _Unbroken)
+    return registry
+
+
+NO_HOST = "sturmwarte.invalid"
+"""In the place of a host where pages have no name of their own."""
+_POLICY = SMTP.clone(cte_type="7bit", header_factory=_headers())
 
 
 def compose(
@@ -64,12 +81,7 @@ def sender(configuration: Configuration) -> str:
     for address in (configuration.mail.sender, configuration.contact):
         if "@" in address and "/" not in address:
             return address.removeprefix("mailto:")
-    return f"sturmwarte@{_host(configuration)}"
-
-
-def _host(configuration: Configuration) -> str:
-    host = urlsplit(configuration.public_url).hostname or ""
-    return host if "." in host and not host.replace(".", "").isdigit() else "sturmwarte.invalid"
+    return f"sturmwarte@{mail_host(configuration.public_url) or NO_HOST}"
 
 
 def _thread(mail: EmailMessage, message_id: str, references: Sequence[str], now: datetime) -> None:
@@ -82,7 +94,7 @@ def _thread(mail: EmailMessage, message_id: str, references: Sequence[str], now:
 
 
 def _for_machines(mail: EmailMessage, occasion: Occasion, configuration: Configuration) -> None:
-    mail["List-Id"] = f"Sturmwarte <sturmwarte.{_host(configuration)}>"
+    mail["List-Id"] = f"Sturmwarte <sturmwarte.{mail_host(configuration.public_url) or NO_HOST}>"
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Auto-Response-Suppress"] = "All"
     mail["X-Sturmwarte-Kind"] = str(occasion.kind)

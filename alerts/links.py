@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from pipeline.configuration import Configuration
 
@@ -28,3 +28,13 @@ class Links:
 
     def source(self, source: str) -> str:
         return f"{self._root}/sources/{quote(source)}"
+
+
+def mail_host(public_url: str) -> str:
+    """The host name that ids and addresses in mails carry, in ASCII; empty where the pages have none but a number."""
+    host = urlsplit(public_url).hostname or ""
+    try:
+        host = host.encode("idna").decode("ascii")
+    except UnicodeError:
+        return ""
+    return host if "." in host and not host.replace(".", "").isdigit() else ""

@@ -12,12 +12,12 @@ import hashlib
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from alerts.links import mail_host
 from alerts.message import Occasion
 from pipeline.state.tables import journal, outbox
 from pipeline.words import OutboxState
@@ -49,9 +49,7 @@ def message_id(occasion: Occasion, receiver: str, notifier: str, public_url: str
     """
     key = "\n".join((occasion.subject, str(occasion.number), receiver, notifier, occasion.at.isoformat()))
     digest = hashlib.sha256(key.encode()).hexdigest()[:32]
-    host = urlsplit(public_url).hostname or ""
-    named = "." in host and not host.replace(".", "").isdigit()
-    return f"<{digest}@{host if named else 'sturmwarte'}>"
+    return f"<{digest}@{mail_host(public_url) or 'sturmwarte'}>"
 
 
 def references(conn: sa.Connection, subject: str, receiver: str, notifier: str) -> tuple[str, ...]:

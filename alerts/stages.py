@@ -258,13 +258,21 @@ def release(context: Context, post: Post) -> int:
     query = sa.select(table).where(table.c.held_for == "silence").order_by(table.c.number, table.c.id)
     for row in context.conn.execute(query).all():
         occasion = msgspec.convert(row.facts, Occasion)
-        if any(one.covers(occasion) for one in in_force):
-            continue
-        newest[row.subject, row.receiver] = Telling(occasion=occasion, receiver=row.receiver, notifier=row.notifier)
+        telling = Telling(occasion=occasion, receiver=row.receiver, notifier=row.notifier)
+        if row.receiver not in context.configuration.receivers:
+            _drop(context, telling, row.id)
+        elif not any(one.covers(occasion) for one in in_force):
+            newest[row.subject, row.receiver] = telling
     going = [_released(context, telling) for telling in newest.values()]
     posted = Posting(post)(context, going)
     _keep_held(context, posted)
     return len(posted)
+
+
+def _drop(context: Context, telling: Telling, row: int) -> None:
+    """Nobody waits for it any more: the receiver has left the configuration while it was held."""
+    context.conn.execute(t.pending_message.delete().where(t.pending_message.c.id == row))
+    journal(context, telling, "failed", f"receiver {telling.receiver!r} is no longer in the configuration")
 
 
 def _released(context: Context, telling: Telling) -> Telling:

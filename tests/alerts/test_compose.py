@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from alerts.compose import compose, sender
 from alerts.facts import Facts, Voice
 from alerts.message import MessageKind, Occasion, subject_of
+from alerts.outbox import message_id
 from alerts.plain import as_html, as_text, clean, strong
 from alerts.sample import sample_facts, sample_occasion
 from alerts.subjects import subject_line
@@ -491,3 +492,17 @@ def test_why_a_source_is_blind_is_said_in_the_readers_language() -> None:
     late = msgspec.structs.replace(told, extra={**told.extra, "reason": "no complete visit for two intervals"})
     assert "seit zwei Abständen kein vollständiger Besuch" in part(mail(late), "plain")
     assert "no complete visit for two intervals" in part(mail(late, "kern"), "plain")
+
+
+@pytest.mark.parametrize("host", ["kommunikation-und-presse.lage.beispiel-aktiengesellschaft.example", "wärme.example"])
+def test_ids_of_a_long_host_stay_whole_so_that_threads_hold(host: str) -> None:
+    settings = CONFIGURATION.model_copy(update={"public_url": f"https://{host}/"})
+    ids = [message_id(occasion(number=n), "pr", "email", settings.public_url) for n in (1, 2, 3)]
+    raw = compose(occasion(), "pr", settings, message_id=ids[2], references=ids[:2], now=NOW)
+    head = raw.partition(b"\r\n\r\n")[0].decode("ascii")
+    unfolded = head.replace("\r\n ", " ").split("\r\n")
+    assert f"Message-ID: {ids[2]}" in unfolded
+    assert f"In-Reply-To: {ids[1]}" in unfolded
+    assert f"References: {ids[0]} {ids[1]}" in unfolded
+    (list_id,) = [line for line in unfolded if line.startswith("List-Id:")]
+    assert list_id == f"List-Id: Sturmwarte <sturmwarte.{host.encode('idna').decode()}>"

@@ -38,7 +38,7 @@ def run(world: World, *occasions: Occasion, configuration: Configuration = CONFI
 
 def release(world: World) -> int:
     with world.state.begin() as conn:
-        return stages.release(stages.Context(conn=conn, configuration=CONFIGURATION, now=world.now), world.post)
+        return stages.release(stages.Context(conn=conn, configuration=world.configuration, now=world.now), world.post)
 
 
 def silence(world: World, hours: int = 4) -> None:
@@ -166,3 +166,15 @@ def test_released_words_know_who_took_it_meanwhile(world: World) -> None:
     world.clock.advance(hours=4)
     release(world)
     assert world.occasions[-1].extra == {"receivers": ["pr"], "acknowledged_by": "kim"}
+
+
+def test_a_receiver_who_has_left_meanwhile_holds_nobody_up(world: World) -> None:
+    silence(world)
+    run(world, occasion(1))
+    world.clock.advance(hours=4)
+    kept = {name: one for name, one in CONFIGURATION.receivers.items() if name != "pr"}
+    world.configuration = CONFIGURATION.model_copy(update={"receivers": kept})
+    assert release(world) == 0
+    assert world.rows(t.pending_message) == []
+    last = world.rows(t.journal)[-1]
+    assert (last.receiver, last.kind) == ("pr", "failed")

@@ -131,6 +131,7 @@ def test_same_origin_rules() -> None:
     own = {"host": "a:1", "origin": "http://a:1"}
     assert same_origin(own) and same_origin({"host": "a:1"}) and same_origin(own | {"sec-fetch-site": "same-origin"})
     assert not same_origin(own | {"sec-fetch-site": "cross-site"}) and not same_origin(own | {"origin": "http://a:2"})
+    assert not same_origin(own | {"origin": "http://["}) and not same_origin(own | {"origin": "null"})
 
 
 @given(st.text())

@@ -134,7 +134,7 @@ def command_lines() -> list[tuple[str, list[str]]]:
         spans = [*re.findall(r"`([^`\n]+)`", text), *re.findall(r"^(?: {4}|\$ )(.+)$", text, re.MULTILINE)]
         spans += [line for _, block in blocks("sh") for line in block.splitlines()]
         for span in spans:
-            for match in re.finditer(r"(?:^|[\s/])(?:sturmwarte )+((?:[a-z]+ ?)+)(.*)", span.split("#")[0]):
+            for match in re.finditer(r"(?:^|\s|bin/)(?:sturmwarte )+((?:[a-z]+(?: |$))+)(.*)", span.split("#")[0]):
                 found.append((str(page.relative_to(ROOT)), (match[1] + match[2]).split()))
     return found
 

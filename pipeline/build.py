@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from pipeline.clock import Clock
 from pipeline.configuration import Configuration
 from pipeline.draft import Draft
+from pipeline.query.tree import EVERYTHING
 from pipeline.run import Pipeline
 from pipeline.secrets import author_key
 from pipeline.spool import Spool
@@ -28,7 +29,7 @@ from pipeline.words import Voice
 
 def build_pipeline(configuration: Configuration, store: Store, state: State, *, folder: Path, clock: Clock) -> Pipeline:
     """The pipeline of a data folder. Raises SecretMissing where there are mentions but no key of the pseudonyms."""
-    key = author_key(folder, data_present=bool(store.statistics()["mentions"]))
+    key = author_key(folder, data_present=bool(store.search(EVERYTHING, limit=1).mentions))
     brands = configuration.brands
 
     def voices(draft: Draft, brand: str) -> Voice:

@@ -291,9 +291,11 @@ class SqliteStore:
     def statistics(self) -> dict[str, int | str]:
         """See the protocol."""
         with self._connections.reading() as connection:
-            mentions, newest, oldest = connection.execute(
-                "SELECT COUNT(*), MAX(event), MIN(event) FROM mention"
-            ).fetchone()
+            mentions = connection.execute("SELECT COUNT(*) FROM mention").fetchone()[0]
+            newest, oldest = (
+                connection.execute(f"SELECT event FROM mention ORDER BY id {order} LIMIT 1").fetchone()
+                for order in ("ASC", "DESC")
+            )
             replaced = connection.execute("SELECT COUNT(*) FROM history").fetchone()[0]
             size = connection.execute(
                 "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
@@ -304,8 +306,8 @@ class SqliteStore:
             "mentions": mentions,
             "revisions": mentions + replaced,
             "bytes": size,
-            "first": moment(oldest).isoformat() if mentions else "",
-            "last": moment(newest).isoformat() if mentions else "",
+            "first": moment(oldest[0]).isoformat() if oldest else "",
+            "last": moment(newest[0]).isoformat() if newest else "",
         }
 
     def close(self) -> None:

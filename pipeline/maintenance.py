@@ -122,7 +122,9 @@ def upgrade(folder: Path, *, clock: Clock, progress: Progress = lambda part: Non
 
 
 def purge(configuration: Configuration, store: Store, state: State, now: datetime) -> dict[str, int]:
-    """Remove what is older than the retention: mentions and result lists, which quote them.
+    """Remove what is older than the retention: mentions, and result lists and messages, which quote them.
+
+    Of a message that is done with only the bytes go: that it was sent is what keeps it from being sent again.
 
     Raw pages and the record of fetches are the crawl's to remove.
     """
@@ -132,7 +134,10 @@ def purge(configuration: Configuration, store: Store, state: State, now: datetim
         old = sa.select(result_list.c.id).where(result_list.c.at < limit)
         connection.execute(sa.delete(result).where(result.c.list.in_(old)))
         lists = connection.execute(sa.delete(result_list).where(result_list.c.at < limit)).rowcount
-    return {"mentions": mentions, "result_lists": lists}
+        done = (outbox.c.state.in_([OutboxState.SENT, OutboxState.FAILED]), outbox.c.composed < limit)
+        quoting = sa.update(outbox).where(*done, outbox.c.payload != b"").values(payload=b"")
+        messages = connection.execute(quoting).rowcount
+    return {"mentions": mentions, "result_lists": lists, "messages": messages}
 
 
 def release_messages(state: State, now: datetime) -> int:

@@ -50,7 +50,7 @@ class LiveConfiguration:
     def __call__(self) -> Configuration:
         with self._lock:
             signature = self._look()
-            if signature != self._signature:
+            if signature != self._signature and not _half_written(signature):
                 self._signature = signature
                 self._take()
             return self._configuration
@@ -100,6 +100,11 @@ class LiveConfiguration:
         except OSError:
             return None
         return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def _half_written(signature: Signature | None) -> bool:
+    """An empty file is one that an editor is about to fill; taken at its word it would retire every source."""
+    return signature is not None and signature[1] == 0
 
 
 class Recorder:

@@ -111,7 +111,13 @@ def test_backup_and_restore_give_the_same_folder_and_hold_unsent_messages(old, t
         assert maintenance.release_messages(state, NOW + timedelta(minutes=1)) == 1
 
 
-def test_what_is_older_than_the_retention_goes_and_result_lists_with_it(old):
+def message(number: int, state: OutboxState, composed: datetime) -> dict[str, object]:
+    key = {"subject": "incident:9", "number": number, "receiver": "presse", "notifier": "email", "kind": "up"}
+    times = {"composed": composed, "next_try": composed}
+    return {**key, **times, "message_id": f"<{number}@sturmwarte>", "payload": b"quoted", "state": state}
+
+
+def test_what_is_older_than_the_retention_goes_with_all_that_quotes_it(old):
     maintenance.upgrade(old, clock=CLOCK)
     told = Configuration.model_validate({"retention": {"mentions": "30d"}})
     limit = datetime(2026, 11, 20, 11, 20, tzinfo=UTC)
@@ -122,12 +128,18 @@ def test_what_is_older_than_the_retention_goes_and_result_lists_with_it(old):
                 connection.execute(sa.insert(result_list).values(id=number, **head))
                 row = {"position": 1, "url": "u", "title": "t", "snippet": "s", "engines": [], "uid": "0" * 32}
                 connection.execute(sa.insert(result).values(list=number, **row))
+            before = limit - timedelta(seconds=1)
+            connection.execute(sa.insert(outbox).values(message(1, OutboxState.SENT, before)))
+            connection.execute(sa.insert(outbox).values(message(2, OutboxState.READY, before)))
+            connection.execute(sa.insert(outbox).values(message(3, OutboxState.SENT, limit)))
         removed = maintenance.purge(told, store, state, limit + timedelta(days=30))
-        assert removed == {"mentions": 2, "result_lists": 1}
+        assert removed == {"mentions": 2, "result_lists": 1, "messages": 1}
         assert [mention.event_time.minute for mention in store.scan(EVERYTHING)] == [55, 45, 35, 25]
         with state.read() as connection:
             assert list(connection.scalars(sa.select(result.c.list))) == [2]
             assert list(connection.scalars(sa.select(result_list.c.id))) == [2]
+            mine = sa.select(outbox.c.payload).where(outbox.c.subject == "incident:9").order_by(outbox.c.number)
+            assert list(connection.scalars(mine)) == [b"", b"quoted", b"quoted"]
 
 
 def test_what_is_no_backup_or_damaged_is_refused_and_leaves_the_folder_alone(old, tmp_path):

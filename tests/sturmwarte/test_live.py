@@ -40,6 +40,18 @@ def test_changes_are_taken_over_wrong_ones_are_kept_out_and_told_once(tmp_path: 
     assert told == ["unknown_key", "no_file", None]
 
 
+def test_a_file_that_is_being_written_is_waited_for(tmp_path: Path) -> None:
+    path, told = tmp_path / "sturmwarte.toml", Told()
+    write(path, 'contact = "a@example.org"')
+    live = LiveConfiguration(path, Registry(), told, tmp_path / "data")
+    write(path, "")
+    assert live().contact == "a@example.org"
+    assert told == []
+    write(path, 'contact = "b@example.org"')
+    assert live().contact == "b@example.org"
+    assert told == [None]
+
+
 def test_another_data_folder_needs_a_restart(tmp_path: Path) -> None:
     path, told = tmp_path / "sturmwarte.toml", Told()
     write(path, "")

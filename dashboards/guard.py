@@ -31,6 +31,9 @@ HEADERS = {
 }
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
+FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
+"""What a proxy adds: the request came from elsewhere, whatever host name the proxy passes on."""
+
 Next = Callable[[Request], Awaitable[Response]]
 
 
@@ -68,6 +71,8 @@ def needs_sign_in(configuration: Configuration, request: Request) -> bool:
     path = request.url.path
     if any(path == place or (place.endswith("/") and path.startswith(place)) for place in OPEN_PATHS):
         return False
+    if any(name in request.headers for name in FORWARDED):
+        return True
     return password_needed(configuration, request.headers.get("host", ""))
 
 

@@ -88,6 +88,13 @@ def test_a_proxy_in_front_of_loopback_needs_the_password() -> None:
     assert password_needed(settings, "warte.example.org") and not password_needed(settings, "127.0.0.1:8640")
 
 
+@pytest.mark.parametrize("header", ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP"])
+def test_a_proxy_that_names_loopback_as_host_is_not_taken_for_this_machine(
+    seed: Path, enter: Enter, header: str
+) -> None:
+    assert enter(seed).get("/", headers={header: "192.0.2.7"}).status_code == 503
+
+
 def test_sessions_end_with_the_password(tmp_path: Path) -> None:
     file = tmp_path / "password"
     settings = Configuration.model_validate({"web": {"password_file": file}})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from pipeline.steps.language import LanguageStep
 from pipeline.steps.match import MatchStep, voice_of
 from pipeline.steps.story import StoryStep
 from pipeline.steps.tone import ToneStep
-from pipeline.store.protocol import Store
+from pipeline.store.protocol import Store, StoreError
 from pipeline.tone import ANALYSIS_VERSION
 from pipeline.words import Voice
 
@@ -40,10 +41,16 @@ def build_pipeline(configuration: Configuration, store: Store, state: State, *, 
         with state.begin() as connection:
             connection.execute(sa.update(source).where(source.c.id == name, forward).values(watermark=at))
 
+    def read_by(uids: Sequence[str]) -> dict[str, str]:
+        try:
+            return {uid: mention.crawled.source for uid, mention in store.get(uids).items()}
+        except StoreError:
+            return {}  # the store is down: what names a brand waits in the spool, the rest is read again when edited
+
     return Pipeline(
         (
             CleanStep(key),
-            MatchStep(brands, configuration.sources, StateThreads(state, clock)),
+            MatchStep(brands, configuration.sources, StateThreads(state, clock), read_by),
             LanguageStep(configuration.languages),
             ToneStep(),
             StoryStep(store),

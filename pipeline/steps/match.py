@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from pipeline.configuration import Brand, Source
 from pipeline.draft import Draft, ThreadBook, ThreadContext
@@ -26,19 +26,31 @@ OWN_HEADING = (Kind.RESULT, Kind.ARTICLE)
 """Kinds whose heading is their own, whatever a thread is called."""
 
 
+def unread(uids: Sequence[str]) -> Mapping[str, str]:
+    """Where nothing was stored before."""
+    return {}
+
+
 class MatchStep:
     """Fills ``title``, ``matches``, ``rejected`` and ``brands``; remembers what threads are about."""
 
     name = "match"
 
-    def __init__(self, brands: Mapping[str, Brand], sources: Mapping[str, Source], threads: ThreadBook) -> None:
-        self._matcher = Matcher(brands)
+    def __init__(
+        self,
+        brands: Mapping[str, Brand],
+        sources: Mapping[str, Source],
+        threads: ThreadBook,
+        read_by: Callable[[Sequence[str]], Mapping[str, str]] = unread,
+    ) -> None:
+        """``read_by`` tells of some uids which are mentions already, and the source whose reading they show."""
+        self._matcher, self._read_by = Matcher(brands), read_by
         self._sources = sources
         self._threads = threads
         self._accounts = _account_owners(brands)
 
     def __call__(self, batch: list[Draft]) -> list[Draft]:
-        """The drafts that are about a brand (and those the source has deleted, whose mention must hear of it)."""
+        """The drafts that are about a brand, and those whose mention must hear of it: deleted, or named no more."""
         contexts = self._read_threads(batch)
         for draft in batch:
             self._title(draft, contexts)
@@ -48,7 +60,9 @@ class MatchStep:
         authors = {(draft.item.origin, draft.item.native_id): draft.item.author for draft in batch}
         for draft in batch:
             self._reasons(draft, contexts, authors)
-        return [draft for draft in batch if draft.brands or draft.item.deleted]
+        silent = [draft.uid for draft in batch if not draft.brands]
+        known = self._read_by(silent) if silent else {}
+        return [d for d in batch if d.brands or d.item.deleted or known.get(d.uid) == d.item.source]
 
     def _read_threads(self, batch: list[Draft]) -> dict[Key, ThreadContext]:
         keys = list(dict.fromkeys(key for draft in batch if (key := _thread_key(draft.item))))

@@ -169,3 +169,15 @@ def test_what_a_database_could_not_write_is_not_in_its_error(house):
     with pytest.raises(sa.exc.IntegrityError) as caught, state.begin() as connection:
         connection.execute(sa.insert(meta).values([words, words]))
     assert "Philomena" not in str(caught.value)
+
+
+def test_a_post_that_is_edited_until_it_names_nobody_is_revised_and_counts_no_more(house):
+    pipeline, store, _, _ = house
+    pipeline.feed([item(1, "Nordnetz ist eine Katastrophe, nie wieder!")])
+    later = {"fetched": NOW + timedelta(minutes=5)}
+    assert pipeline.feed([item(1, "Beitrag zurückgezogen.", source="anderswo", **later)]) == Fed(ignored=1)
+    assert pipeline.feed([item(1, "Beitrag zurückgezogen.", **later)]) == Fed(revised=1)
+    mention = only(store)
+    assert (mention.crawled.text, mention.analysis.opinions) == ("Beitrag zurückgezogen.", ())
+    assert [len(one.mention.analysis.opinions) for one in store.history(mention.uid)] == [1, 0]
+    assert (store.series("nordnetz", NOW - timedelta(hours=1), NOW), store.check()) == ([], [])

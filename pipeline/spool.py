@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -37,6 +37,13 @@ class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     reason: str
     record: msgspec.Raw
+
+
+class Unread(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole line that this release cannot read, such as one an older release wrote."""
+
+    line: bytes
+    reason: str
 
 
 Record = Waiting | Watermark
@@ -91,7 +98,7 @@ class Spool:
                     removed += len(records) - len(kept)
                     replacement = segment.with_suffix(".new")
                     replacement.unlink(missing_ok=True)  # left by a death
-                    _append_durably(replacement, b"".join(_encoder.encode(record) + b"\n" for record in kept))
+                    _append_durably(replacement, b"".join(_line(record) for record in kept))
                     replacement.replace(segment)
         return removed
 
@@ -128,7 +135,7 @@ class Spool:
     def _drain_segment(
         self, segment: Path, write: Callable[[list[Mention]], None], mark: Callable[[str, datetime], None]
     ) -> int:
-        drained, batch = 0, list[Mention]()
+        drained, batch, unread = 0, list[Mention](), list[Unread]()
 
         def flush() -> None:
             nonlocal drained
@@ -142,11 +149,26 @@ class Spool:
                 batch.append(record.mention)
                 if len(batch) == 500:
                     flush()
-            else:
+            elif isinstance(record, Watermark):
                 flush()
                 mark(record.source, record.at)
+            else:
+                unread.append(record)
         flush()
+        self._put_aside(segment, unread)
         return drained
+
+    def _put_aside(self, segment: Path, unread: Sequence[Unread]) -> None:
+        """One unreadable line must not hold up all that waits behind it."""
+        at = datetime.fromtimestamp(segment.stat().st_mtime, UTC)
+        entries = [
+            Quarantined(
+                at=at, reason=entry.reason, record=msgspec.Raw(_encoder.encode(entry.line.decode("utf-8", "replace")))
+            )
+            for entry in unread
+        ]
+        if entries:
+            _append_durably(self._quarantine, b"".join(_encoder.encode(entry) + b"\n" for entry in entries))
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -190,8 +212,15 @@ def _end_of_last_line(file: BinaryIO) -> int:
     return 0
 
 
-def _records(segment: Path) -> Iterator[Record]:
+def _records(segment: Path) -> Iterator[Record | Unread]:
     with segment.open("rb") as file:
         for line in file:
             if line.endswith(b"\n"):
-                yield _decoder.decode(line)
+                try:
+                    yield _decoder.decode(line)
+                except msgspec.MsgspecError as error:
+                    yield Unread(line=line, reason=f"unreadable line in {segment.name}: {error}")
+
+
+def _line(record: Record | Unread) -> bytes:
+    return record.line if isinstance(record, Unread) else _encoder.encode(record) + b"\n"

@@ -89,7 +89,7 @@ def _believable(published: Published, seen: datetime) -> tuple[Published, bool]:
     if published.at is None:
         return published, False
     if published.at > seen + FUTURE_TOLERANCE:
-        return Published(at=seen, precision=Precision.SECOND), True
+        return Published(lower=seen, upper=seen), True  # vaguer than any date that is found later
     if published.at < EARLIEST:
         return Published(), True
     return published, False

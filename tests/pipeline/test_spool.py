@@ -117,3 +117,14 @@ def test_the_quarantine_is_counted_apart(tmp_path):
     spool = Spool(tmp_path)
     spool.quarantine([Quarantined(at=NOW, reason="ValueError('x')", record=msgspec.Raw(b"{}"))])
     assert spool.sizes() == (0, 1)
+
+
+def test_a_line_of_another_release_is_put_aside_and_holds_up_nothing(tmp_path):
+    spool = Spool(tmp_path)
+    spool.append([waiting(1)])
+    with spool.segments()[0].open("ab") as file:
+        file.write(b'{"type":"mention","mention":{"uid":7}}\nno json at all\n')
+    spool.append([waiting(2), Watermark(source="forum", at=NOW)])
+    assert spool.forget(lambda mention: mention.uid == f"{1:032x}") == 1
+    assert drained(spool) == ([f"{2:032x}"], [("forum", 1)])
+    assert spool.sizes() == (0, 2)

@@ -62,6 +62,7 @@ def test_first_contact_is_historic_however_new():
 def test_dates_in_the_future_or_before_the_web_are_replaced_and_flagged():
     future = place(UID, exact(SEEN + HOUR), SEEN, watermark=SEEN - HOUR)
     assert (future.event_time, future.clamped) == (SEEN, True)
+    assert future.published.precision is Precision.UNKNOWN  # so that a right date found later wins
     soon = place(UID, exact(SEEN + timedelta(minutes=10)), SEEN, watermark=SEEN - HOUR)
     assert (soon.event_time, soon.clamped) == (SEEN, False)
     epoch = place(UID, exact(datetime(1970, 1, 1, tzinfo=UTC)), SEEN, watermark=SEEN - HOUR)

@@ -55,8 +55,7 @@ def examine(patient: Patient, open_state: Callable[[], State], open_store: Calla
     """All checks in order. A part that cannot be opened is a finding, and what depends on it is left out."""
     yield _versions()
     yield from (
-        Check("configuration", False, "finding", {"field": finding.field, "text": finding})
-        for finding in patient.warnings
+        Check("note", True, "finding", {"field": finding.field, "text": finding}) for finding in patient.warnings
     )
     yield from _folder(patient.folder)
     yield _service(patient.folder)

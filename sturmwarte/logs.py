@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
+from collections.abc import Mapping
 
 import structlog
 
+LEVEL = "STURMWARTE_LOG"
+"""Environment variable that says from which level on: debug, info, warning, error."""
 
-def configure(level: int = logging.WARNING, *, part: str = "") -> None:
+
+def configure(level: int = logging.WARNING, *, part: str = "", environment: Mapping[str, str] = os.environ) -> None:
     """Send structlog and the standard library's logging to standard error; ``part`` names the process."""
+    level = logging.getLevelNamesMapping().get(environment.get(LEVEL, "").upper(), level)
     if part:
         structlog.contextvars.bind_contextvars(part=part)
     structlog.configure(

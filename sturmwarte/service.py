@@ -39,7 +39,7 @@ def run(
 
     path = path.absolute()
     configuration = load(path, build_registry())
-    logs.configure(logging.INFO, part="run")
+    logs.configure(logging.INFO, part="run", environment=environment)
     stop = stop or Event()
     with service_lock(configuration.data) as held:
         prepare(configuration, configuration.data, clock_from(environment))
@@ -78,7 +78,7 @@ def prepare(configuration: Configuration, folder: Path, clock: Clock) -> None:
         closing(open_state(folder)) as state,
         closing(open_store(folder, configuration.store.engine, clock=clock, erased=erased_in(state))) as store,
     ):
-        apply_erasures(state, store, folder)
+        apply_erasures(state, store, folder, clock)
         apply_open(state, store, clock)
 
 

@@ -64,8 +64,8 @@ def _data(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _show(here: Desk, checks: list[tuple[str, bool, str, dict[str, Any]]]) -> None:
-    for _, fine, text, _ in checks:
+    for name, fine, text, _ in checks:
         mark = typer.style("✓", fg="green") if fine else typer.style("✗", fg="red", bold=True)
-        typer.echo(f"{mark} {text}")
+        typer.echo(f"{'·' if name == 'note' else mark} {text}")
     bad = sum(not fine for _, fine, _, _ in checks)
     typer.echo(here.say("doctor.findings", n=bad) if bad else here.say("doctor.well"))

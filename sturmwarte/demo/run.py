@@ -102,6 +102,7 @@ def look_back(scene: Stage) -> None:
 
 def main(*, port: int | None = None, say: Callable[[str], None], stop: Event | None = None) -> None:
     """Run the demonstration until stopped. ``say`` tells a person what happens."""
+    from sturmwarte.logs import LEVEL
     from sturmwarte.service import CLOCK, run
 
     with (
@@ -112,4 +113,5 @@ def main(*, port: int | None = None, say: Callable[[str], None], stop: Event | N
         look_back(scene)
         clock = scene.let_go()
         say("running")
-        run(scene.toml, stop=stop, environment={**os.environ, CLOCK: str(clock)})
+        run(scene.toml, stop=stop, environment={LEVEL: "error", **os.environ, CLOCK: str(clock)})
+    say("ended")

@@ -1,4 +1,7 @@
-"""Erasing persons and posts for ever: mentions and their history, spool, raw pages, result lists; only the bar stays.
+"""Erasing persons and posts for ever; only the bar stays.
+
+What goes: mentions and their history, what waits in spool and quarantine, raw pages, words in result lists, and
+messages that quote them: sent ones lose their bytes, unsent ones are given up (see ``pipeline.quoting``).
 
 Order: the bar first, so that nothing comes back meanwhile; the store last, so that after a death in between the
 same call finds what it has still to do.
@@ -14,6 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from pipeline.clock import Clock
 from pipeline.mention import Mention
+from pipeline.quoting import withdraw_quotes
 from pipeline.raw_pages import remove_pages
 from pipeline.spool import Spool
 from pipeline.state.database import State
@@ -39,11 +43,19 @@ def erased_in(state: State) -> Callable[[Sequence[str]], set[str]]:
 def erase_author(
     state: State, store: Store, folder: Path, author: str, *, reason: str, by: str, clock: Clock
 ) -> list[str]:
-    """Erase everything written under one pseudonym; returns the uids, sorted."""
-    waiting = (mention.uid for mention in Spool(folder / "spool").waiting() if author in _authors(mention))
-    uids = sorted({*store.written_by(author), *waiting})
+    """Erase everything written under one pseudonym; returns the uids, sorted.
+
+    The quarantine holds no authors: what lies there goes by its uid alone, with ``erase_mentions``.
+    """
+    uids = uids_of(store, folder, author)
     erase_mentions(state, store, folder, uids, reason=reason, by=by, clock=clock)
     return uids
+
+
+def uids_of(store: Store, folder: Path, author: str) -> list[str]:
+    """All that was written under a pseudonym, stored or waiting; sorted."""
+    waiting = (mention.uid for mention in Spool(folder / "spool").waiting() if author in _authors(mention))
+    return sorted({*store.written_by(author), *waiting})
 
 
 def erase_mentions(
@@ -58,23 +70,25 @@ def erase_mentions(
             connection.execute(row.on_conflict_do_nothing(index_elements=["uid"]))
         details = {"uids": sorted(uids), "reason": reason}
         connection.execute(sa.insert(audit).values(at=now, who=by, what="erasure", details=details))
-    _carry_out(state, store, folder, uids)
+    _carry_out(state, store, folder, uids, clock)
 
 
-def apply_erasures(state: State, store: Store, folder: Path) -> int:
+def apply_erasures(state: State, store: Store, folder: Path, clock: Clock) -> int:
     """Carry out what was recorded and is not done: after a death in between, or a restored backup. Returns how many."""
     with state.read() as connection:
         recorded = list(connection.scalars(sa.select(erasure.c.uid)))
     there = {uid for part in _parts(recorded) for uid in store.get(part)}
     if recorded:
-        there.update(mention.uid for mention in Spool(folder / "spool").waiting())
+        spool = Spool(folder / "spool")
+        there.update(mention.uid for mention in spool.waiting())
+        there.update(spool.quarantined())
     left = there.intersection(recorded)
     if left:
-        _carry_out(state, store, folder, left)
+        _carry_out(state, store, folder, left, clock)
     return len(left)
 
 
-def _carry_out(state: State, store: Store, folder: Path, uids: Collection[str]) -> None:
+def _carry_out(state: State, store: Store, folder: Path, uids: Collection[str], clock: Clock) -> None:
     wanted = set(uids)
     spool = Spool(folder / "spool")
     mentions = [mention for mention in spool.waiting() if mention.uid in wanted]
@@ -87,8 +101,12 @@ def _carry_out(state: State, store: Store, folder: Path, uids: Collection[str]) 
         for part in _parts(sorted(wanted)):
             bare = sa.update(result).where(result.c.uid.in_(part))
             connection.execute(bare.values(url="", title="", snippet=""))
+        if wanted:
+            first = min((mention.seen for mention in mentions), default=None)
+            withdraw_quotes(connection, wanted, first, clock.now())
     remove_pages(folder / "raw", pages)
     spool.forget(lambda mention: mention.uid in wanted)
+    spool.forget_quarantined(wanted)
     store.erase(sorted(wanted), "erased")
 
 

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from pipeline.clock import Clock
 from pipeline.configuration import Configuration
+from pipeline.quoting import blank_messages
 from pipeline.secrets import KEY_FILE
 from pipeline.spool import Spool
 from pipeline.state import opening
@@ -134,9 +135,7 @@ def purge(configuration: Configuration, store: Store, state: State, now: datetim
         old = sa.select(result_list.c.id).where(result_list.c.at < limit)
         connection.execute(sa.delete(result).where(result.c.list.in_(old)))
         lists = connection.execute(sa.delete(result_list).where(result_list.c.at < limit)).rowcount
-        done = (outbox.c.state.in_([OutboxState.SENT, OutboxState.FAILED]), outbox.c.composed < limit)
-        quoting = sa.update(outbox).where(*done, outbox.c.payload != b"").values(payload=b"")
-        messages = connection.execute(quoting).rowcount
+        messages = blank_messages(connection, outbox.c.composed < limit)
     return {"mentions": mentions, "result_lists": lists, "messages": messages}
 
 

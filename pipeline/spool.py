@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from pipeline.identity import uid_of
 from pipeline.mention import Mention
 
 _SEGMENT_BYTES = 8_000_000
@@ -44,6 +45,15 @@ class Unread(msgspec.Struct, frozen=True, kw_only=True):
 
     line: bytes
     reason: str
+
+
+class _Known(msgspec.Struct):
+    origin: str
+    native_id: str
+
+
+class _Entry(msgspec.Struct):
+    record: _Known
 
 
 Record = Waiting | Watermark
@@ -102,6 +112,24 @@ class Spool:
                     replacement.replace(segment)
         return removed
 
+    def forget_quarantined(self, uids: Collection[str]) -> int:
+        """Remove erased items from the quarantine; returns how many."""
+        if not self._quarantine.exists():
+            return 0
+        with self._locked():
+            lines = self._quarantine_lines()
+            kept = [line for line in lines if _uid_of_entry(line) not in uids]
+            if len(kept) < len(lines):
+                replacement = self._quarantine.with_suffix(".new")
+                replacement.unlink(missing_ok=True)  # left by a death
+                _append_durably(replacement, b"".join(kept))
+                replacement.replace(self._quarantine)
+        return len(lines) - len(kept)
+
+    def quarantined(self) -> set[str]:
+        """uids of the items in quarantine."""
+        return {uid for line in self._quarantine_lines() if (uid := _uid_of_entry(line))}
+
     def waiting(self) -> Iterator[Mention]:
         """The mentions that wait, oldest first."""
         for segment in self.segments():
@@ -124,6 +152,12 @@ class Spool:
             return waiting, 0
         with self._quarantine.open("rb") as file:
             return waiting, sum(1 for _ in file)
+
+    def _quarantine_lines(self) -> list[bytes]:
+        if not self._quarantine.exists():
+            return []
+        with self._quarantine.open("rb") as file:
+            return [line for line in file if line.endswith(b"\n")]
 
     def _segment(self) -> Path:
         segments = self.segments()
@@ -224,3 +258,12 @@ def _records(segment: Path) -> Iterator[Record | Unread]:
 
 def _line(record: Record | Unread) -> bytes:
     return record.line if isinstance(record, Unread) else _encoder.encode(record) + b"\n"
+
+
+def _uid_of_entry(line: bytes) -> str | None:
+    """Of which mention an entry of the quarantine is; None where it is of none."""
+    try:
+        known = msgspec.json.decode(line, type=_Entry).record
+    except msgspec.DecodeError:
+        return None
+    return uid_of(known.origin, known.native_id)

@@ -3,6 +3,7 @@
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 from msgspec.structs import replace
@@ -15,12 +16,13 @@ from pipeline.configuration import Configuration
 from pipeline.identity import uid_of
 from pipeline.item import Item, Published
 from pipeline.query.tree import EVERYTHING
-from pipeline.spool import Spool, Waiting
+from pipeline.quoting import WITHDRAWN
+from pipeline.spool import Quarantined, Spool, Waiting
 from pipeline.state.opening import open_state
-from pipeline.state.tables import audit, raw_page, result
+from pipeline.state.tables import audit, incident_member, journal, outbox, pending_message, raw_page, result
 from pipeline.state.tables import erasure as erased_table
 from pipeline.store.opening import open_store
-from pipeline.words import Channel, Kind, Precision, Reading
+from pipeline.words import Channel, Kind, OutboxState, Precision, Reading
 from sturmwarte.service import prepare
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -126,9 +128,9 @@ def test_an_erasure_cut_short_is_finished_at_the_next_start(house, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             house.erase()
     assert house.store.get([BAD])
-    assert erasure.apply_erasures(house.state, house.store, house.folder) == 2
+    assert erasure.apply_erasures(house.state, house.store, house.folder, CLOCK) == 2
     assert (house.store.get([BAD]), list(Spool(house.folder / "spool").waiting())) == ({}, [])
-    assert erasure.apply_erasures(house.state, house.store, house.folder) == 0
+    assert erasure.apply_erasures(house.state, house.store, house.folder, CLOCK) == 0
 
 
 def test_an_older_backup_does_not_bring_the_erased_back(house, tmp_path):
@@ -141,3 +143,62 @@ def test_an_older_backup_does_not_bring_the_erased_back(house, tmp_path):
     with closing(open_store(house.folder, "sqlite", clock=CLOCK, read_only=True)) as store:
         assert [mention.uid for mention in store.scan(EVERYTHING)] == [GOOD]
     assert list(Spool(house.folder / "spool").waiting()) == []
+
+
+def letter(subject: str, number: int, state: OutboxState, payload: bytes = b"words", composed: datetime = NOW) -> dict:
+    return {
+        "subject": subject, "number": number, "receiver": "pr", "notifier": "email", "kind": "up", "state": state.value,
+        "message_id": f"<{subject}-{number}@sturmwarte>", "payload": payload,
+        "composed": composed, "next_try": composed,
+    }  # fmt: skip
+
+
+def test_messages_that_quote_the_erased_lose_their_words_and_are_not_sent(house):
+    link = f"http://localhost/mentions/{BAD[:9]}=\r\n{BAD[9:]}".encode()
+    member, other = "incident:1", "incident:2"
+    early = NOW - timedelta(days=1)
+    voices = [{"uid": uid, "quote": "Quittenbrot", "why": "earliest"} for uid in (BAD, GOOD)]
+    with house.state.begin() as connection:
+        for uid, number in ((BAD, 1), (GOOD, 2)):
+            connection.execute(sa.insert(incident_member).values(incident=number, uid=uid, since=NOW))
+        letters = [
+            letter(member, 1, OutboxState.SENT),
+            letter(member, 2, OutboxState.READY),
+            letter(member, 3, OutboxState.HELD),
+            letter(member, 4, OutboxState.SENT, composed=early),
+            letter(other, 1, OutboxState.SENT, link),
+            letter(other, 2, OutboxState.READY, f"http://localhost/mentions/{GOOD}".encode()),
+        ]
+        connection.execute(sa.insert(outbox), letters)
+        facts = {"kind": "up", "facts": {"voices": voices}, "extra": {"mentions": voices}}
+        more = {"held_for": "silence", "created": NOW, "facts": facts}
+        key = {"subject": member, "number": 9, "receiver": "pr", "notifier": "email", "kind": "up"}
+        connection.execute(sa.insert(pending_message).values(**key, **more))
+    house.erase()
+    good = [voices[1]]
+    assert house.rows(outbox.c.subject, outbox.c.number, outbox.c.state, outbox.c.payload, outbox.c.last_error) == [
+        (member, 1, "sent", b"", ""),
+        (member, 2, "failed", b"", WITHDRAWN),
+        (member, 3, "failed", b"", WITHDRAWN),
+        (member, 4, "sent", b"words", ""),
+        (other, 1, "sent", b"", ""),
+        (other, 2, "ready", letters[5]["payload"], ""),
+    ]
+    noted = house.rows(journal.c.kind, journal.c.number, journal.c.text, journal.c.at)
+    assert noted == [("failed", 2, WITHDRAWN, NOW), ("failed", 3, WITHDRAWN, NOW)]
+    assert house.rows(pending_message.c.facts) == [
+        ({"kind": "up", "facts": {"voices": good}, "extra": {"mentions": good}},)
+    ]
+
+
+def test_the_erased_leave_the_quarantine_also_after_a_death(house):
+    spool = Spool(house.folder / "spool")
+    bad, good = (msgspec.Raw(msgspec.json.encode(replace(item(number, "", ""), author=None))) for number in (1, 2))
+    records = [bad, good, msgspec.Raw(b"{}")]
+    spool.quarantine([Quarantined(at=NOW, reason="broken", record=record) for record in records])
+    assert spool.quarantined() == {BAD, GOOD}
+    house.erase()
+    assert (spool.quarantined(), spool.sizes()) == ({GOOD}, (0, 2))
+    spool.quarantine([Quarantined(at=NOW, reason="broken", record=bad)])
+    assert erasure.apply_erasures(house.state, house.store, house.folder, CLOCK) == 1
+    assert (spool.quarantined(), spool.sizes()) == ({GOOD}, (0, 2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -113,3 +114,74 @@ def test_a_mail_server_that_is_down_is_told_and_ends_with_3(capsys: pytest.Captu
     (receiver,) = json.loads(out)["receivers"]
     assert (code, receiver["receiver"], receiver["sent"]) == (3, "pr", False)
     assert "127.0.0.1" in receiver["error"]
+
+
+def stored(place: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, str]]:
+    """Mentions that are there, by uid."""
+    _, out, _ = run(capsys, "mentions", "brand:lodestar", "--json")
+    return {mention["uid"]: mention for mention in map(json.loads, out.splitlines())}
+
+
+@pytest.fixture
+def posts(place: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, str]]:
+    (place / "old.csv").write_text(
+        "url,text,author,published\n"
+        + "".join(
+            f"https://forum.example/t?p={n},Lodestar was down on day {n},{who},2026-11-1{n}T08:00\n"
+            for n, who in enumerate(("Ada", "Ada", "Bo", "Cy"))
+        ),
+        "utf-8",
+    )
+    run(capsys, "import", "old.csv")
+    return stored(place, capsys)
+
+
+def test_erase_takes_uids_or_an_author(
+    place: Path, posts: dict[str, dict[str, str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    ada1, ada2, bo, cy = sorted(posts, key=lambda uid: posts[uid]["text"])
+    code, out, _ = run(capsys, "erase", "--author", posts[ada1]["author"], "--reason", "asked", "--yes", "--json")
+    assert (code, json.loads(out)) == (0, {"erased": sorted([ada1, ada2])})
+    assert set(stored(place, capsys)) == {bo, cy}
+    assert run(capsys, "erase", bo, bo, "--reason", "asked", "--yes", "--by", "kim")[:2] == (0, "One mention erased.\n")
+    assert set(stored(place, capsys)) == {cy}
+    run(capsys, "import", "old.csv")
+    assert set(stored(place, capsys)) == {cy}
+    nobody = run(capsys, "erase", "--author", posts[ada1]["author"], "--reason", "asked")
+    assert nobody[:2] == (0, "Nothing was written under this pseudonym.\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--reason", "x", "--yes"), "Give uids, or --author"),
+        (("a" * 32, "--author", "b" * 32, "--reason", "x", "--yes"), "Give uids, or --author"),
+        (("a" * 32, "--yes"), "Say why"),
+        (("Ada", "--reason", "x", "--yes"), '"Ada" is no uid or pseudonym'),
+        (("a" * 32, "--reason", "x"), "say --yes"),
+    ],
+)
+def test_erase_refuses_what_is_not_clear(
+    arguments: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    code, out, err = run(capsys, "erase", *arguments)
+    assert (code, out) == (2, "")
+    assert told in err
+
+
+@pytest.mark.parametrize(("answer", "code", "left"), [("n\n", 1, 4), ("y\n", 0, 3)])
+def test_erase_asks_on_a_terminal(
+    answer: str,
+    code: int,
+    left: int,
+    place: Path,
+    posts: dict[str, dict[str, str]],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    terminal = io.StringIO(answer)
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stdin", terminal)
+    assert run(capsys, "erase", next(iter(posts)), "--reason", "asked")[0] == code
+    assert len(stored(place, capsys)) == left

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 from urllib.parse import urldefrag
 
@@ -77,19 +78,31 @@ def _number(text: str) -> float | None:
 
 def _reviews(page: PageFile, found: list[Node]) -> Iterator[ParsedItem]:
     """Each review once, though JSON-LD and microdata may both tell it, followed by its answers."""
-    seen: set[str] = set()
+    ids: set[str] = set()
+    openings: dict[str, list[tuple[date | None, bool]]] = {}
     for node in found:
         if not types_of(node) & _REVIEWS:
             continue
         review = _review(page, node)
         if review is None:
             continue
-        same = f"{folded_letters(review.author or '')} {folded_letters(review.text or review.title, 40)}"
-        if review.id in seen or same in seen:
+        opening = f"{folded_letters(review.author or '')} {folded_letters(review.text or review.title, 40)}"
+        this = (review.published.at and review.published.at.date(), bool(_own_url(page, node)))
+        told = openings.setdefault(opening, [])
+        if review.id in ids or any(_one_review(this, other) for other in told):
             continue
-        seen |= {review.id, same}
+        ids.add(review.id)
+        told.append(this)
         yield review
         yield from _answers(page, node, review)
+
+
+def _one_review(one: tuple[date | None, bool], other: tuple[date | None, bool]) -> bool:
+    """Whether two reviews of one author with one opening, each by (day, has an address of its own), are the same:
+    not if each has its own address, nor if both are dated and the days differ.
+    """
+    (day, addressed), (other_day, other_addressed) = one, other
+    return not (addressed and other_addressed) and (day == other_day or None in (day, other_day))
 
 
 def _review(page: PageFile, node: Node) -> ParsedItem | None:

@@ -137,3 +137,15 @@ def test_reviews_gone_from_the_page_are_a_changed_layout():
     shop = Source(ReviewsSpider, URL)
     shop.visit(lambda url: listing(1))
     assert shop.visit(lambda url: b"<html>neu</html>").complete is False
+
+
+def test_two_reviews_of_one_person_that_begin_alike_are_two():
+    begin = "Der Techniker war heute da und hat den Anschluss geprüft"
+
+    def told(number: int, text: str) -> dict[str, object]:
+        address = f"{URL}/bewertung-{number}"
+        return {"@type": "Review", "author": "Elif", "url": address, "datePublished": "2026-11-10", "reviewBody": text}
+
+    reviews = [told(1, f"{begin}, alles gut."), told(2, f"{begin}, nichts geht.")]
+    body = f'<html><script type="application/ld+json">{json.dumps(reviews)}</script></html>'.encode()
+    assert [item.text for item in parse(page(body, URL)).items] == [f"{begin}, alles gut.", f"{begin}, nichts geht."]

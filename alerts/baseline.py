@@ -288,6 +288,11 @@ class Usual:
         negative = sum(level.negative for level in levels) + PRIOR_SHARE * PRIOR_SHARE_N
         return negative / (sum(level.scored for level in levels) + PRIOR_SHARE_N)
 
+    @property
+    def watched_days(self) -> float:
+        """Days that the longest-watched source has been read completely."""
+        return max((level.ever for level in self.baseline.sources.values()), default=0.0) / 24
+
     def learning(self) -> bool:
         """Whether no source has been watched for seven days."""
         return not any(level.learnt for level in self.baseline.sources.values())

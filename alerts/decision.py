@@ -13,8 +13,8 @@ from alerts.message import MessageKind
 from alerts.rule import Alert
 from alerts.windforce import UPDATE_AFTER, Calm, Force, Signs, settle
 
-SURE_DAYS = 365.0
-"""So rare a surge needs no second look."""
+SURE_DAYS = 100.0
+"""So rare a surge needs no second look; what has been watched for less than ten days cannot say so."""
 PENDING_FOR = timedelta(hours=1)
 """A first look is forgotten after so long."""
 CALM_FOR = timedelta(hours=3)

@@ -6,7 +6,8 @@ that friendly volume is no surge, and a return period.
 
 Return period in days: ``1 / (p · looks)`` with ``looks = 3 windows × 2 · 24 h / window``. Overlapping windows are
 counted as if two in each window's length were independent, and the three lengths as if they were independent of one
-another: that errs on the side of a shorter period, so of fewer alerts.
+another: that errs on the side of a shorter period, so of fewer alerts. What is said of it is at most ten times the span
+that the longest-watched source was read.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ SHARE_CONCENTRATION = 20.0
 SHARE_LEVEL = 0.01
 RAREST_DAYS = 3650.0
 """Beyond ten years the model says no more than "practically never"; of such windows the most concentrated speaks."""
+CARRIES = 10.0
+"""A return period is said up to so many times what has been watched: two weeks carry no word about decades."""
 LOWER_BOUND_STATES = frozenset({"late", "behind", "blind"})
 Ints = NDArray[np.int64]
 
@@ -207,11 +210,12 @@ class Surge:
             "high": high,
             "minutes": window.width * 5,
         }
+        period = None if window.period is None else min(window.period, CARRIES * usual.watched_days)
         reasons: list[tuple[str, Mapping[str, Any]]] = [
             ("rules.surge.learning" if learning else "rules.surge.volume", numbers)
         ]
-        if window.period is not None:
-            reasons.append(_rarity(window.period))
+        if period is not None:
+            reasons.append(_rarity(period))
         share = {"n": window.scored, "observed": window.observed, "usual": round(100 * usual.share)}
         reasons.append(("rules.surge.part", share))
         reasons.append(("rules.surge.silent", self._silent(window, usual, learning)))
@@ -228,7 +232,7 @@ class Surge:
             expected=window.expected,
             low=low,
             high=high,
-            return_period_days=window.period,
+            return_period_days=period,
             reasons=tuple(reasons),
         )
 

@@ -116,6 +116,15 @@ def test_a_fivefold_surge_by_day_is_found(per_hour: float) -> None:
     assert hits[0].key == hits[0].window_end.isoformat()
 
 
+def test_what_is_said_of_rarity_is_at_most_ten_times_what_was_watched() -> None:
+    traffic, begin = Traffic(1.0, days=15, seed=5), 14 * DAY + 12 * 12
+    traffic.surge(begin, 40)
+    hits = [alert for alert in traffic.watch(step=3) if alert.at > at(begin)]
+    rarest = max(alert.return_period_days or 0.0 for alert in hits)
+    assert 139 < rarest <= 10 * 15
+    assert all(dict(alert.reasons)["rules.surge.period"]["days"] <= 150 for alert in hits)
+
+
 def test_more_of_everything_is_attention_and_no_surge() -> None:
     traffic, begin = Traffic(2.0, days=19, seed=5), 17 * DAY + 12 * 12
     traffic.friendly(begin, 9)

@@ -13,8 +13,14 @@ from sturmwarte.demo.script import write
 from sturmwarte.demo.web import Sites, Web
 
 
-def test_six_commands_to_the_first_own_mention_and_a_test_mail(tmp_path):
+def last_noon() -> datetime:
+    """The same hour of the day whenever this runs: what the world says depends on it."""
     now = datetime.now(UTC)
+    return now.replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=now.hour < 12)
+
+
+def test_six_commands_to_the_first_own_mention_and_a_test_mail(tmp_path):
+    now = last_noon()
     world = write(now, storm_at=None, until=now + timedelta(hours=1))
     web, catcher = Web(Sites(world, lambda: now, ZoneInfo("Europe/Berlin"))), Catcher(tmp_path / "mailbox")
     folder = tmp_path / "mine"

@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-long lint check bench docs lock clean
+.PHONY: help install run test test-long lint check bench docs elasticsearch lock clean
 
 help: ## this list
-	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 install: $(VENV)/ready ## set up .venv with everything that running needs
 
@@ -37,6 +37,9 @@ bench: $(VENV)/ready-dev ## measure; see benchmarks/
 
 docs: $(VENV)/ready-dev ## write docs/reference anew
 	$(BIN)/python -m sturmwarte.reference docs/reference
+
+elasticsearch: $(VENV)/ready-dev ## an Elasticsearch to develop with, until Ctrl-C (Java 17, Maven)
+	@$(BIN)/python tests/support/elastic.py
 
 lock: $(VENV)/ready-dev ## resolve dependencies anew (needs uv)
 	uv pip compile -q pyproject.toml --group build --universal --python-version 3.11 --generate-hashes \

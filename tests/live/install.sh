@@ -7,6 +7,9 @@ missing=""
 for package in $packages; do
   dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing="$missing $package"
 done
+# Elasticsearch comes by Maven (tests/support/elastic.py) and needs a whole Java, whichever is here.
+java --list-modules 2> /dev/null | grep -q '^jdk.attach@' || missing="$missing openjdk-17-jdk-headless"
+command -v mvn > /dev/null || missing="$missing maven"
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ]; then
   echo "tests/live/install.sh: needs root to install:$missing" >&2

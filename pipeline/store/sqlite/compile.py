@@ -24,8 +24,8 @@ from pipeline.query.tree import (
     Uids,
     Words,
 )
+from pipeline.store.measures import micros
 from pipeline.store.sqlite.functions import FACETS, facet
-from pipeline.store.sqlite.rows import micros
 
 OPINION_FIELDS = ("tone", "via", "voice")
 _IN_TEXT = "m.id IN (SELECT rowid FROM mention_text WHERE mention_text MATCH ?)"

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from pipeline.mention import Mention
+from pipeline.store.measures import BIN_US, DAY_US, HOUR_US, P_UNIT, bin_number, micros, moment
 from pipeline.store.protocol import Cell, Persons, Window
 from pipeline.store.sqlite.functions import decode
-from pipeline.store.sqlite.rows import BIN_US, DAY_US, HOUR_US, P_UNIT, bin_number, micros, moment
 
 FIRST_TIME_DAYS = 28
 NAMELESS = "'story:' || COALESCE((SELECT older FROM story_alias WHERE newer = o.story), o.story)"

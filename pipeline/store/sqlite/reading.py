@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 from pipeline.mention import Mention
 from pipeline.query.evaluate import matches
 from pipeline.query.tree import All, Node, OneOpinion, Query
+from pipeline.store.measures import micros, moment
 from pipeline.store.protocol import Facet, Page, Revision
 from pipeline.store.sqlite.compile import SAME_MENTION, Compiled, compile_query
 from pipeline.store.sqlite.functions import decode
-from pipeline.store.sqlite.rows import LAST_SECOND, UID_BITS, micros, moment
+from pipeline.store.sqlite.rows import LAST_SECOND, UID_BITS
 from pipeline.store.sqlite.stories import all_ids
 
 ID_MAX = (1 << 63) - 1

@@ -7,8 +7,8 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from pipeline.store.measures import micros
 from pipeline.store.sqlite.functions import facet
-from pipeline.store.sqlite.rows import micros
 from pipeline.store.sqlite.writing import Change, apply, load
 
 BATCH = 2_000

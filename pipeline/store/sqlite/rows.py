@@ -2,43 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 
-from pipeline.mention import Mention, Opinion, effective_opinions
-from pipeline.store.protocol import BIN
+from pipeline.mention import Mention, Opinion
+from pipeline.store.measures import DAY_US, HOUR_US, bin_number, is_copied, micros, millionths, one_per_brand
 from pipeline.store.sqlite.functions import tokens
-from pipeline.words import Kind, ToneLabel, Voice
+from pipeline.words import ToneLabel
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
-BIN_US = BIN // MICROSECOND
-HOUR_US, DAY_US = 3_600_000_000, 86_400_000_000
 LAST_SECOND = 4_294_967_295
 UID_BITS = 30
-P_UNIT = 1_000_000
-"""Probabilities are kept as whole millionths, so that sums are exact in any order."""
-
 _encoder = msgspec.json.Encoder()
-
-
-def micros(at: datetime) -> int:
-    """Microseconds since 1970 of an aware time."""
-    return (at - EPOCH) // MICROSECOND
-
-
-def moment(value: int) -> datetime:
-    """The inverse of ``micros``."""
-    return EPOCH + timedelta(microseconds=value)
-
-
-def bin_number(at: datetime) -> int:
-    """Number of the 5-minute bin that a time lies in."""
-    return micros(at) // BIN_US
 
 
 def id_base(mention: Mention) -> int:
@@ -94,20 +70,6 @@ def nameless_story(mention: Mention) -> str | None:
     return None if mention.crawled.author else mention.story or mention.uid
 
 
-def one_per_brand(mention: Mention) -> Iterator[Opinion]:
-    """The opinions after corrections; of several on one brand the first."""
-    seen: set[str] = set()
-    for opinion in effective_opinions(mention):
-        if opinion.brand not in seen:
-            seen.add(opinion.brand)
-            yield opinion
-
-
-def is_copied(mention: Mention, opinion: Opinion) -> bool:
-    """Earned, and not counted because it repeats another mention."""
-    return mention.is_copy and opinion.voice is Voice.EARNED and mention.crawled.kind is not Kind.RESULT
-
-
 def _opinion_columns(row_id: int, mention: Mention, opinion: Opinion) -> tuple[Any, ...]:
     return (
         opinion.brand,
@@ -115,7 +77,7 @@ def _opinion_columns(row_id: int, mention: Mention, opinion: Opinion) -> tuple[A
         row_id,
         mention.first_source,
         opinion.tone,
-        round((opinion.p_negative or 0.0) * P_UNIT),
+        millionths(opinion),
         opinion.counted,
         is_copied(mention, opinion),
         mention.historic,
@@ -165,6 +127,6 @@ def _measures(mention: Mention, opinion: Opinion) -> tuple[int, ...]:
         int(tone is ToneLabel.NEGATIVE),
         int(tone is ToneLabel.NEUTRAL),
         int(tone is ToneLabel.POSITIVE),
-        round((opinion.p_negative or 0.0) * P_UNIT),
+        millionths(opinion),
         copies,
     )

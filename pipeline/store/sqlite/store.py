@@ -15,12 +15,12 @@ from pipeline.analysis import ANALYSIS_VERSION
 from pipeline.clock import Clock
 from pipeline.mention import Mention
 from pipeline.query.tree import Query
+from pipeline.store.measures import micros, moment
 from pipeline.store.protocol import BIN, Cell, Facet, Page, Persons, Revision, StoreError, Window, Written
 from pipeline.store.sqlite import checking, counting, reading, removal, stories, writing
 from pipeline.store.sqlite.connection import Connections
 from pipeline.store.sqlite.functions import decode
 from pipeline.store.sqlite.migrations import migrate, schema_version, too_new, too_old, version_of
-from pipeline.store.sqlite.rows import micros, moment
 
 
 def none_erased(uids: Sequence[str]) -> set[str]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
-from msgspec.structs import replace
-
-from pipeline.mention import Mention, join, same_content, without_text
+from pipeline.mention import Mention, without_text
+from pipeline.store import planning
+from pipeline.store.measures import micros
+from pipeline.store.planning import planned
 from pipeline.store.protocol import Written
 from pipeline.store.sqlite.functions import decode
-from pipeline.store.sqlite.rows import MEASURES, Cell, Deltas, Row, _encoder, id_base, micros
+from pipeline.store.sqlite.rows import MEASURES, Cell, Deltas, Row, _encoder, id_base
 
 _MARKS = ",".join("?" * 13)
 _INSERT = f"INSERT INTO mention VALUES ({_MARKS})"
@@ -31,16 +32,6 @@ class Change:
     keep: bool = False
 
 
-@dataclass(slots=True)
-class Plan:
-    """What a batch comes to."""
-
-    changes: list[Change] = field(default_factory=list)
-    created: list[str] = field(default_factory=list)
-    revised: list[str] = field(default_factory=list)
-    unchanged: list[str] = field(default_factory=list)
-
-
 def load(connection: sqlite3.Connection, uids: Iterable[str]) -> dict[str, Row]:
     """The stored rows of these uids."""
     rows = connection.execute(
@@ -54,46 +45,21 @@ def load(connection: sqlite3.Connection, uids: Iterable[str]) -> dict[str, Row]:
 def write(connection: sqlite3.Connection, batch: Sequence[Mention], now: datetime) -> Written:
     """Merge the batch into the file, inside the caller's transaction."""
     stored = load(connection, dict.fromkeys(mention.uid for mention in batch))
-    plan = _planned(batch, stored, now)
-    _give_ids(connection, plan.changes)
-    apply(connection, plan.changes)
+    plan = planned(batch, {uid: row.mention for uid, row in stored.items()}, now)
+    changes = [_rows_of(change, stored.get(change.new.uid)) for change in plan.changes]
+    _give_ids(connection, changes)
+    apply(connection, changes)
     return Written(created=tuple(plan.created), revised=tuple(plan.revised), unchanged=tuple(plan.unchanged))
 
 
-def _planned(batch: Sequence[Mention], stored: dict[str, Row], now: datetime) -> Plan:
-    merged: dict[str, Mention | None] = {}
-    for incoming in batch:
-        known = merged.get(incoming.uid)
-        if known is None and incoming.uid in stored:
-            known = stored[incoming.uid].mention
-        merged[incoming.uid] = join(known, incoming)
-    plan = Plan()
-    for uid, mention in merged.items():
-        assert mention is not None
-        _plan_one(plan, stored.get(uid), mention, now)
-    return plan
-
-
-def _plan_one(plan: Plan, old: Row | None, joined: Mention, now: datetime) -> None:
+def _rows_of(change: planning.Change, old: Row | None) -> Change:
+    """The rows of a change: under the old id unless the event time has moved."""
+    new = change.new
     if old is None:
-        first = replace(joined, revision=1, known_from=now)
-        plan.created.append(joined.uid)
-        plan.changes.append(Change(None, Row(id_base(first), bytes.fromhex(first.uid), first, micros(now))))
-    elif same_content(old.mention, joined):
-        plan.unchanged.append(joined.uid)
-        if joined != old.mention:  # looked at again: remembered, but no revision
-            plan.changes.append(Change(old, Row(old.id, old.uid, joined, old.first_known)))
-    else:
-        plan.revised.append(joined.uid)
-        plan.changes.append(Change(old, revised(old, joined, now), keep=True))
-
-
-def revised(old: Row, mention: Mention, now: datetime) -> Row:
-    """The row of the next revision, under the old id unless the event time has moved."""
-    known_from = max(now, old.mention.known_from or now)
-    mention = replace(mention, revision=old.mention.revision + 1, known_from=known_from)
-    moved = micros(mention.event_time) // 1_000_000 != micros(old.mention.event_time) // 1_000_000
-    return Row(id_base(mention) if moved else old.id, old.uid, mention, old.first_known)
+        assert new.known_from is not None
+        return Change(None, Row(id_base(new), bytes.fromhex(new.uid), new, micros(new.known_from)))
+    moved = micros(new.event_time) // 1_000_000 != micros(old.mention.event_time) // 1_000_000
+    return Change(old, Row(id_base(new) if moved else old.id, old.uid, new, old.first_known), keep=change.keep)
 
 
 def _give_ids(connection: sqlite3.Connection, changes: list[Change]) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from clocks import RunningClock
 from scrapy.http import Request, Response
 
 from crawlers.ledger import VisitReport
@@ -21,7 +22,7 @@ from crawlers.parsing import PageFile, Parsed, ParsedItem, ThreadRow
 from crawlers.service import crawl_once
 from crawlers.spider import SourceSpider
 from crawlers.visit import ThreadMark
-from pipeline.clock import Clock, SystemClock
+from pipeline.clock import Clock
 from pipeline.configuration import Configuration
 from pipeline.identity import uid_of
 from pipeline.item import Item, Published
@@ -33,14 +34,28 @@ from pipeline.state.tables import source
 from pipeline.words import Answer, Channel, Kind, Precision, Reading
 
 Page = Callable[[BaseHTTPRequestHandler], None]
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+"""When every test begins: what is read here does not depend on the day, nor on a jump of the machine's clock."""
+
+
+@dataclass
+class Asked:
+    """A request as the server saw it; times are seconds of ``time.monotonic()``."""
+
+    path: str
+    begun: float
+    answered: float | None = None
 
 
 class Site:
-    """A web server: pages by path, and when each request began and ended."""
+    """A web server: pages by path, and when each request came and was answered.
+
+    All of that is written down before the answer goes out: whoever has read the answer finds it here.
+    """
 
     def __init__(self) -> None:
         self.pages: dict[str, Page] = {}
-        self.asked: list[tuple[str, float, float]] = []
+        self.asked: list[Asked] = []
         self.headers: list[dict[str, str]] = []
         self.open = self.most_open = 0
         site, lock = self, threading.Lock()
@@ -49,19 +64,28 @@ class Site:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
-                begun = time.monotonic()
+                self.asked = Asked(self.path, time.monotonic())
                 with lock:
                     site.open += 1
                     site.most_open = max(site.most_open, site.open)
                     site.headers.append(dict(self.headers))
+                    site.asked.append(self.asked)
                 try:
                     site.pages.get(self.path, reply(b"not here", 404))(self)
                 except (BrokenPipeError, ConnectionResetError):
                     self.close_connection = True
                 finally:
-                    with lock:
+                    self._answers()
+
+            def send_response(self, code: int, message: str | None = None) -> None:
+                self._answers()
+                super().send_response(code, message)
+
+            def _answers(self) -> None:
+                with lock:
+                    if self.asked.answered is None:
+                        self.asked.answered = time.monotonic()
                         site.open -= 1
-                        site.asked.append((self.path, begun, time.monotonic()))
 
             def log_message(self, *args: Any) -> None:
                 pass
@@ -80,7 +104,7 @@ class Site:
         return f"127.0.0.1:{self._server.server_address[1]}"
 
     def paths(self, *, robots: bool = False) -> list[str]:
-        return [path for path, _, _ in self.asked if robots or path != "/robots.txt"]
+        return [asked.path for asked in self.asked if robots or asked.path != "/robots.txt"]
 
     def close(self) -> None:
         self._server.shutdown()
@@ -215,7 +239,7 @@ class World:
     site: Site
     folder: Path
     state: State
-    clock: Clock = field(default_factory=SystemClock)
+    clock: Clock = field(default_factory=lambda: RunningClock(NOW))
     pipeline: Remembering = field(default_factory=Remembering)
     spiders: dict[str, type[SourceSpider]] = field(default_factory=lambda: {"threads": ThreadsSpider})
     crawl: dict[str, Any] = field(default_factory=lambda: {"delay": 0.0, "allow_private": ("127.0.0.1",)})

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clocks import RunningClock
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,7 +23,6 @@ from crawlers.raw import RawPages
 from crawlers.settings import for_visit, user_agent
 from crawlers.sink import Sink, store_results
 from crawlers.spider import SourceSpider, beside
-from pipeline.clock import SystemClock
 from pipeline.configuration import Configuration
 from pipeline.item import Item, RankedResult, ResultList
 from pipeline.run import Fed
@@ -234,29 +234,38 @@ def test_retry_after_never_fails(value: str) -> None:
     assert (parse_retry_after(value, NOW) or timedelta(0)) >= timedelta(0)
 
 
-def pacer(state: State, worker: str, delay: float = 0.05) -> Pacer:
-    return Pacer(state, SystemClock(), delay=delay, timeout=30, worker=worker, chance=random.Random(1))
+def pacer(state: State, worker: str, clock: RunningClock | None = None) -> Pacer:
+    return Pacer(state, clock or RunningClock(NOW), delay=0.05, timeout=30, worker=worker, chance=random.Random(1))
 
 
-def test_two_workers_take_turns_at_a_host(state: State) -> None:
-    """Every stay is alone, and begins at least the delay after the one before."""
+def test_two_workers_take_turns_at_a_host(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every stay is alone; every turn is given at least the delay after the one before."""
+    clock, claim = RunningClock(NOW), hosts.claim
     stays: list[tuple[datetime, datetime]] = []
+    given: list[datetime] = []
+
+    def claimed(conn: Any, name: str, lease: str, now: datetime, *times: datetime) -> hosts.Turn:
+        turn = claim(conn, name, lease, now, *times)
+        if turn.granted:
+            given.append(now)
+        return turn
 
     async def work(one: Pacer) -> None:
         for _ in range(4):
             lease = await one.enter("x:80")
-            begun = datetime.now(UTC)
+            begun = clock.now()
             await asyncio.sleep(0.01)
-            stays.append((begun, datetime.now(UTC)))
+            stays.append((begun, clock.now()))
             await one.leave("x:80", lease, 0.0, well=True)
 
     async def both() -> None:
-        await asyncio.gather(*(work(pacer(state, name)) for name in ("one", "two")))
+        await asyncio.gather(*(work(pacer(state, name, clock)) for name in ("one", "two")))
 
+    monkeypatch.setattr(hosts, "claim", claimed)
     asyncio.run(both())
-    stays.sort()
-    for (begun, end), (next_begun, _) in pairwise(stays):
-        assert next_begun >= end and (next_begun - begun).total_seconds() >= 0.03
+    assert len(stays) == len(given) == 8
+    assert all(begun >= end for (_, end), (begun, _) in pairwise(sorted(stays)))
+    assert min(later - earlier for earlier, later in pairwise(given)) >= timedelta(seconds=0.05)
 
 
 def test_a_host_that_asked_for_long_is_not_waited_for(state: State) -> None:
@@ -357,8 +366,9 @@ def test_the_sink_batches_waits_and_flushes_at_the_end() -> None:
         await sink.close_spider()
         assert sum(feed.batches) == 25 and max(feed.batches) == 10
         await sink.process_item(item(26))
-        await asyncio.sleep(0.2)
-        assert sum(feed.batches) == 26
+        async with asyncio.timeout(60):
+            while sum(feed.batches) < 26:
+                await asyncio.sleep(0.01)
         await sink.process_item(ResultList(source="s", query="q", at=NOW, results=()))
         with pytest.raises(TypeError, match="dict"):
             await sink.process_item({})

@@ -32,7 +32,7 @@ def marks(world: Any) -> dict[str, str]:
 
 
 def test_first_visit_reads_everything_and_sets_the_books(board: Any) -> None:
-    before = datetime.now(UTC)
+    before = board.clock.now()
     report = board.visit()
     row = board.row()
     assert (report.complete, report.items, report.state) == (True, 3, SourceState.HEALTHY)
@@ -41,7 +41,7 @@ def test_first_visit_reads_everything_and_sets_the_books(board: Any) -> None:
     assert row.watermark is not None and row.watermark >= before
     assert row.watermark == row.first_contact_at == row.last_start
     assert (row.complete_from, row.cursor, row.items_seen) == (datetime(2026, 11, 1, tzinfo=UTC), {"threads": 2}, 3)
-    assert row.next_due > datetime.now(UTC) and row.worker is None and row.leased_until is None
+    assert row.next_due > board.clock.now() and row.worker is None and row.leased_until is None
     assert marks(board) == {"a": "p2", "b": "p3"}
 
 

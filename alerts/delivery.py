@@ -65,7 +65,7 @@ class Delivery:
     def _claim(self, down: set[str]) -> Letter | None:
         """One at a time, so that the lease covers just the one in hand. It is long in real time, whatever the clock."""
         lease = timedelta(seconds=outbox.LEASE.total_seconds() / self.clock.real(1))
-        with self.state.begin() as conn:
+        with self.state.begin(by_rows=True) as conn:
             letters = outbox.claim(conn, self.clock.now(), self._worker, limit=1, lease=lease, without=down)
         if not letters:
             return None
@@ -85,7 +85,7 @@ class Delivery:
             self._failed(letter, str(failure), temporary=False)
             return False
         self._fault("after_send")
-        with self.state.begin() as conn:
+        with self.state.begin(by_rows=True) as conn:
             outbox.mark_sent(conn, letter, self.clock.now())
         self._fault("after_mark")
         return True
@@ -101,6 +101,6 @@ class Delivery:
         notifier.send(letter.payload, receiver)
 
     def _failed(self, letter: Letter, error: str, *, temporary: bool) -> None:
-        with self.state.begin() as conn:
+        with self.state.begin(by_rows=True) as conn:
             outbox.mark_failed(conn, letter, self.clock.now(), error, temporary=temporary)
         self._log.warning("not sent", message=letter.message_id, receiver=letter.receiver, error=error, again=temporary)

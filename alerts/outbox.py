@@ -103,8 +103,8 @@ def put(
 
 def _insert_once(conn: sa.Connection, row: dict[str, Any], key: Collection[str]) -> bool:
     insert: Any = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
-    done = conn.execute(insert(outbox).values(row).on_conflict_do_nothing(index_elements=list(key)))
-    return bool(done.rowcount == 1)
+    once = insert(outbox).values(row).on_conflict_do_nothing(index_elements=list(key)).returning(outbox.c.id)
+    return conn.execute(once).first() is not None
 
 
 def note_folded(conn: sa.Connection, occasion: Occasion, receiver: str, notifier: str, now: datetime, why: str) -> None:
@@ -198,12 +198,14 @@ def release(conn: sa.Connection, now: datetime) -> int:
 
 
 def _move(conn: sa.Connection, old: OutboxState, new: OutboxState, now: datetime, kind: str) -> int:
-    rows = conn.execute(sa.select(outbox).where(outbox.c.state == old).order_by(outbox.c.id)).mappings().all()
-    for row in rows:
-        letter = _letter(row, "")
+    rows = conn.execute(
+        sa.select(outbox).where(outbox.c.state == old).order_by(outbox.c.id).with_for_update()
+    ).mappings()
+    letters = [_letter(row, "") for row in rows]
+    for letter in letters:
         _update(conn, letter, state=str(new), next_try=now, worker=None, leased_until=None)
         _note_letter(conn, now, kind, letter, "")
-    return len(rows)
+    return len(letters)
 
 
 def counts(conn: sa.Connection) -> dict[str, int]:

@@ -56,10 +56,10 @@ def longer(previous: timedelta, retry_after: timedelta | None) -> timedelta:
 
 def claim(conn: sa.Connection, name: str, lease: str, now: datetime, until: datetime, next_at: datetime) -> Turn:
     """Take the turn at a host until it is given back or ``until``; within a writing transaction."""
-    row = _row(conn, name)
+    row = _locked(conn, name)
     if row is None:
         conn.execute(_insert(conn).values(host=name).on_conflict_do_nothing())
-        row = _row(conn, name)
+        row = _locked(conn, name)
     assert row is not None
     decision = turn(now, next_at=row.next_at, leased_until=row.leased_until, backoff_until=row.backoff_until)
     if decision.granted:
@@ -69,7 +69,7 @@ def claim(conn: sa.Connection, name: str, lease: str, now: datetime, until: date
 
 def give_back(conn: sa.Connection, name: str, lease: str, not_before: datetime, *, well: bool) -> None:
     """End one's turn; the next one not before that time. A good answer (``well``) ends the back-off."""
-    row = _row(conn, name)
+    row = _locked(conn, name)
     if row is None or row.lease != lease:
         return
     values: dict[str, Any] = {"lease": None, "leased_until": None}
@@ -81,12 +81,12 @@ def give_back(conn: sa.Connection, name: str, lease: str, not_before: datetime, 
 
 def back_off(conn: sa.Connection, name: str, now: datetime, retry_after: timedelta | None) -> datetime:
     """Stay away from a host that asked for it; returns until when."""
-    row = _row(conn, name)
-    previous = timedelta(seconds=row.backoff_s) if row is not None else timedelta(0)
-    span = longer(previous, retry_after)
-    until = max(now + span, row.backoff_until or now) if row is not None else now + span
-    doubled = min(max(FIRST_BACKOFF, previous * 2), LONGEST_BACKOFF)
     conn.execute(_insert(conn).values(host=name).on_conflict_do_nothing())
+    row = _locked(conn, name)
+    assert row is not None
+    previous = timedelta(seconds=row.backoff_s)
+    until = max(now + longer(previous, retry_after), row.backoff_until or now)
+    doubled = min(max(FIRST_BACKOFF, previous * 2), LONGEST_BACKOFF)
     _update(conn, name, backoff_until=until, backoff_s=doubled.total_seconds())
     return until
 
@@ -110,6 +110,11 @@ def backoff_until(conn: sa.Connection, name: str) -> datetime | None:
 
 
 def _row(conn: sa.Connection, name: str) -> sa.Row[Any] | None:
+    return conn.execute(sa.select(host).where(host.c.host == name)).one_or_none()
+
+
+def _locked(conn: sa.Connection, name: str) -> sa.Row[Any] | None:
+    """The row, which nobody else may change before the transaction ends."""
     return conn.execute(sa.select(host).where(host.c.host == name).with_for_update()).one_or_none()
 
 

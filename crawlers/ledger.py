@@ -141,8 +141,8 @@ class Ledger:
         Where the findings are not durable, only the failure is written; thread marks, cursor, validators and
         ``complete_from`` stay as they were. Where somebody else has the source by now, nothing is written.
         """
-        with self._state.begin() as connection:
-            row = get_source(connection, finished.row.id)
+        with self._state.begin(by_rows=True) as connection:
+            row = get_source(connection, finished.row.id, lock=True)
             assert row is not None
             if row.worker != worker:
                 return row, False

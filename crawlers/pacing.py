@@ -70,16 +70,16 @@ class Pacer:
 
     def _claim(self, name: str, lease: str, crawl_delay: float | None) -> hosts.Turn:
         gap = max(self._delay * (1 + _JITTER * self._chance.random()), crawl_delay or 0.0)
-        with self.state.begin() as connection:
+        with self.state.begin(by_rows=True) as connection:
             now = self._clock.now()
             return hosts.claim(connection, name, lease, now, now + self._hold, now + timedelta(seconds=gap))
 
     def _give_back(self, name: str, lease: str, rest: timedelta, well: bool) -> None:
-        with self.state.begin() as connection:
+        with self.state.begin(by_rows=True) as connection:
             hosts.give_back(connection, name, lease, self._clock.now() + rest, well=well)
 
     def _back_off(self, name: str, span: timedelta | None) -> datetime:
-        with self.state.begin() as connection:
+        with self.state.begin(by_rows=True) as connection:
             return hosts.back_off(connection, name, self._clock.now(), span)
 
 

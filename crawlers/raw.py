@@ -52,7 +52,7 @@ class RawPages:
         kept = sa.and_(raw_page.c.frozen_until.is_not(None), raw_page.c.frozen_until > now)
         with state.begin() as connection:
             old = sa.select(raw_page.c.sha256).where(raw_page.c.at < before, sa.not_(kept)).limit(1000)
-            gone = list(connection.scalars(old))
+            gone = list(connection.scalars(old.order_by(raw_page.c.sha256).with_for_update(skip_locked=True)))
             connection.execute(sa.delete(raw_page).where(raw_page.c.sha256.in_(gone)))
         remove_pages(self.folder, gone)
         return len(gone)
@@ -71,7 +71,7 @@ class RawPages:
 def note(connection: sa.Connection, source: str, pages: Mapping[str, tuple[str, int]], now: datetime) -> None:
     """Enter kept pages, SHA-256 → (URL, bytes), in the transaction that applies a visit."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    for sha256, (url, size) in pages.items():
+    for sha256, (url, size) in sorted(pages.items()):  # in one order, so that two never wait for each other
         row = {"sha256": sha256, "url": url, "source": source, "at": now, "bytes": size}
         statement = dialect.insert(raw_page).values(**row)
         connection.execute(statement.on_conflict_do_update(index_elements=["sha256"], set_={"at": now}))

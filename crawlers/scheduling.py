@@ -43,16 +43,19 @@ def claim(
         .with_for_update(skip_locked=True)
     )
     taken = list(conn.scalars(chosen))
+    if not taken:
+        return []
     conn.execute(sa.update(source).where(source.c.id.in_(taken)).values(worker=worker, leased_until=now + lease))
-    rows = {row.id: row for row in list_sources(conn) if row.id in taken}
+    rows = {row.id: row for row in list_sources(conn, taken)}
     return [rows[name] for name in taken]
 
 
 def renew(conn: sa.Connection, worker: str, names: Collection[str], until: datetime) -> set[str]:
     """Extend the leases a worker still holds; returns which those are."""
     held = sa.and_(source.c.worker == worker, source.c.id.in_(names))
-    conn.execute(sa.update(source).where(held).values(leased_until=until))
-    return set(conn.scalars(sa.select(source.c.id).where(held)))
+    mine = list(conn.scalars(sa.select(source.c.id).where(held).order_by(source.c.id).with_for_update()))
+    conn.execute(sa.update(source).where(source.c.id.in_(mine)).values(leased_until=until))
+    return set(mine)
 
 
 def release(conn: sa.Connection, worker: str, name: str) -> None:

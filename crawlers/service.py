@@ -249,7 +249,7 @@ class Crawl:
     def _claim(self, limit: int, only: Collection[str] | None) -> list[SourceRow]:
         if limit <= 0:
             return []
-        with self._state.begin() as connection:
+        with self._state.begin(by_rows=True) as connection:
             now = self._clock.now()
             # A visit that has been written down is in hand until its report is taken. It may be due again by then;
             # claimed now, it would be locked away, unvisited, for the length of a lease.
@@ -263,7 +263,7 @@ class Crawl:
         reason = f"the visit could not be written down: {said(error)}"
         state = SourceState.BLIND
         try:
-            with self._state.begin() as connection:
+            with self._state.begin(by_rows=True) as connection:
                 scheduling.release(connection, self.worker, name)
                 scheduling.postpone(connection, name, self._clock.now() + timedelta(minutes=1))
                 state = note_trouble(connection, name, reason)
@@ -275,7 +275,7 @@ class Crawl:
         )
 
     def _mark_late(self) -> None:
-        with self._state.begin() as connection:
+        with self._state.begin(by_rows=True) as connection:
             for name in mark_late(connection, self._clock.now()):
                 log.warning("source is late", source=name)
 
@@ -305,7 +305,7 @@ class Crawl:
                     log.exception("leases could not be renewed")
 
     def _renew(self, names: list[str]) -> None:
-        with self._state.begin() as connection:
+        with self._state.begin(by_rows=True) as connection:
             scheduling.renew(connection, self.worker, names, self._clock.now() + self._lease)
 
 

@@ -93,7 +93,7 @@ class Sink:
 def store_results(state: State, ranks: ResultList) -> None:
     """Write one run of one query with its ranks, in one transaction."""
     head = {"source": ranks.source, "query": ranks.query, "at": ranks.at}
-    with state.begin() as connection:
+    with state.begin(by_rows=True) as connection:
         statement = sa.insert(result_list).values(**head, unresponsive=[list(pair) for pair in ranks.unresponsive])
         (number,) = connection.execute(statement).inserted_primary_key or (None,)
         rows = [

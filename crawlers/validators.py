@@ -35,7 +35,7 @@ class Validators:
     def remember(self, connection: sa.Connection, now: datetime) -> None:
         """Store what was noted, in the transaction that applies the visit."""
         dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-        for url, (etag, last_modified) in self._fresh.items():
+        for url, (etag, last_modified) in sorted(self._fresh.items()):
             values = {"etag": etag, "last_modified": last_modified, "at": now}
             statement = dialect.insert(validator).values(url=self._key(url), **values)
             connection.execute(statement.on_conflict_do_update(index_elements=["url"], set_=values))

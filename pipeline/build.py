@@ -38,7 +38,7 @@ def build_pipeline(configuration: Configuration, store: Store, state: State, *, 
 
     def set_watermark(name: str, at: datetime) -> None:
         forward = sa.or_(source.c.watermark.is_(None), source.c.watermark < at)
-        with state.begin() as connection:
+        with state.begin(by_rows=True) as connection:
             connection.execute(sa.update(source).where(source.c.id == name, forward).values(watermark=at))
 
     def read_by(uids: Sequence[str]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, SecretStr
 
 from pipeline.duration import format_duration, parse_duration
 from pipeline.words import BrandKind, Channel
@@ -164,6 +164,16 @@ class StoreTable(Table):
     engine: Literal["sqlite"] = Field("sqlite", description="Kind of store.")
 
 
+class StateTable(Table):
+    """Where sources, incidents and messages are kept: ``[state]``. Without an address: a file in the data folder."""
+
+    url: SecretStr = Field(
+        SecretStr(""), description="PostgreSQL database, such as postgresql://user:password@host/sturmwarte."
+    )
+    url_file: Path | None = Field(None, description="File with that address, and nothing else.")
+    url_env: str = Field("STURMWARTE_STATE_URL", description="Environment variable with that address.")
+
+
 class Demo(Table):
     """Set by the demonstration only: ``[demo]``."""
 
@@ -192,6 +202,7 @@ class Configuration(Table):
     retention: Retention = Retention()
     counting: Counting = Counting()
     store: StoreTable = StoreTable()
+    state: StateTable = StateTable()
     demo: Demo = Demo()
 
     @property

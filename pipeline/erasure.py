@@ -65,7 +65,7 @@ def erase_mentions(
     now = clock.now()
     dialect = postgresql if state.engine.dialect.name == "postgresql" else sqlite
     with state.begin() as connection:
-        for uid in uids:
+        for uid in sorted(uids):
             row = dialect.insert(erasure).values(uid=uid, reason=reason, at=now)
             connection.execute(row.on_conflict_do_nothing(index_elements=["uid"]))
         details = {"uids": sorted(uids), "reason": reason}
@@ -97,6 +97,8 @@ def _carry_out(state: State, store: Store, folder: Path, uids: Collection[str], 
     with state.begin() as connection:
         pages = _pages(connection, mentions)
         for part in _parts(pages):
+            these = sa.select(raw_page.c.sha256).where(raw_page.c.sha256.in_(part)).order_by(raw_page.c.sha256)
+            connection.execute(these.with_for_update())  # in the order in which the crawl enters them
             connection.execute(sa.delete(raw_page).where(raw_page.c.sha256.in_(part)))
         for part in _parts(sorted(wanted)):
             bare = sa.update(result).where(result.c.uid.in_(part))

@@ -63,7 +63,7 @@ def _linked(payload: bytes) -> Iterator[str]:
 def _give_up(connection: sa.Connection, ids: Sequence[int], now: datetime) -> None:
     key = (outbox.c.subject, outbox.c.number, outbox.c.receiver, outbox.c.notifier, outbox.c.message_id)
     mine = (outbox.c.id.in_(ids), _UNSENT)
-    rows = [dict(row) for row in connection.execute(sa.select(*key).where(*mine)).mappings()]
+    rows = [dict(row) for row in connection.execute(sa.select(*key).where(*mine).with_for_update()).mappings()]
     given_up = {"state": OutboxState.FAILED.value, "last_error": WITHDRAWN, "worker": None, "leased_until": None}
     connection.execute(sa.update(outbox).where(*mine).values(**given_up))
     if rows:

@@ -1,5 +1,14 @@
-"""What all tests share: the Elasticsearch that is started once, by the first test that asks for it."""
+"""What all tests share: the real servers, each started once, by the first test that asks for it."""
 
 from elastic import elastic_client, elastic_prefix, elastic_secured, elastic_url
+from postgres import postgres, postgres_table, state_table
 
-__all__ = ["elastic_client", "elastic_prefix", "elastic_secured", "elastic_url"]
+__all__ = [
+    "elastic_client",
+    "elastic_prefix",
+    "elastic_secured",
+    "elastic_url",
+    "postgres",
+    "postgres_table",
+    "state_table",
+]

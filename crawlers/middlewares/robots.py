@@ -88,7 +88,7 @@ class RobotsMiddleware:
             return hosts.robots_of(connection, name)
 
     def _remember(self, name: str, robots: hosts.Robots) -> None:
-        with self._state.begin() as connection:
+        with self._state.begin(by_rows=True) as connection:
             hosts.set_robots(connection, name, robots)
 
 

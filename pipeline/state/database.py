@@ -8,34 +8,85 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+LOCK_TIMEOUT = 30
+"""Seconds a writer waits for another, on either engine."""
+_WRITERS = 0x53_74_75_72_6D
+"""Key of PostgreSQL's advisory lock that lets one writer in at a time."""
+
 
 class State:
     """The state database behind an SQLAlchemy URL. Safe to use from several threads and processes."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, url: str | sa.URL) -> None:
         # what was to be written stays out of error messages, and so out of logs and reasons: it quotes people
-        self.engine = sa.create_engine(url, hide_parameters=True)
-        if self.engine.dialect.name == "sqlite":
+        address = sa.make_url(url)
+        self.server = address.get_backend_name() == "postgresql"
+        """Whether it is a server's, PostgreSQL's, instead of a file."""
+        self.engine = _postgresql(address) if self.server else sa.create_engine(address, hide_parameters=True)
+        if not self.server:
             _prepare_sqlite(self.engine)
 
     @contextmanager
-    def begin(self) -> Iterator[sa.Connection]:
-        """A writing transaction, committed durably at the end, rolled back on an exception."""
+    def begin(self, *, by_rows: bool = False) -> Iterator[sa.Connection]:
+        """A writing transaction, committed durably at the end, rolled back on an exception.
+
+        No other such transaction runs meanwhile, in any process, so that what was read still holds when it is written.
+        With ``by_rows`` others may on PostgreSQL: for the short and frequent ones that lock each row they read before
+        they change it, or change it in one conditional statement. The others lock the rows that these change, too.
+        """
         with self.engine.begin() as connection:
+            if self.server and not by_rows:
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_WRITERS)))
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """A reading transaction: one consistent view, never blocks a writer."""
         with self.engine.connect() as connection:
-            if self.engine.dialect.name == "sqlite":
+            if self.server:
+                connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            else:
                 connection = connection.execution_options(reading=True)
             yield connection
             connection.rollback()
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def _postgresql(address: sa.URL) -> sa.Engine:
+    """Connections that notice a dead server, and transactions that do not keep others waiting for ever.
+
+    A statement sees what was committed before it (READ COMMITTED): in a writing transaction all of them come after
+    the writers' lock, so that nothing is read that an earlier writer has changed since.
+    """
+    settings = {"lock_timeout": LOCK_TIMEOUT * 1000, "idle_in_transaction_session_timeout": 300_000}
+    engine = sa.create_engine(
+        address.set(drivername="postgresql+psycopg"),
+        hide_parameters=True,
+        isolation_level="READ COMMITTED",
+        pool_pre_ping=True,
+        pool_size=8,
+        max_overflow=24,
+        connect_args={
+            "connect_timeout": 10,
+            "keepalives_idle": 30,
+            "keepalives_interval": 10,
+            "keepalives_count": 3,
+            "application_name": "sturmwarte",
+            "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
+        },
+    )
+
+    @sa.event.listens_for(engine, "handle_error")
+    def failed(context: sa.ExceptionContext) -> None:
+        """The server's details quote the row; its first sentence does not."""
+        error = context.original_exception
+        sentence = getattr(getattr(error, "diag", None), "message_primary", None)
+        if sentence:
+            error.args = (sentence,)
+
+    return engine
 
 
 def _prepare_sqlite(engine: sa.Engine) -> None:
@@ -45,7 +96,12 @@ def _prepare_sqlite(engine: sa.Engine) -> None:
     def connected(connection, _record):  # type: ignore[no-untyped-def]
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON"):
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            f"busy_timeout={LOCK_TIMEOUT * 1000}",
+            "foreign_keys=ON",
+        ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

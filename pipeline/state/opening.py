@@ -1,4 +1,4 @@
-"""Opening the state database of a data folder: made on first use, refused at another version."""
+"""Opening the state database, in the data folder or on a server: made on first use, refused at another version."""
 
 from __future__ import annotations
 
@@ -6,28 +6,79 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from pipeline.state.database import State, sqlite_url
+from pipeline.configuration import StateTable
+from pipeline.state.database import State
+from pipeline.state.place import state_url
 
-HEAD = "0002"
+HEAD = "0003"
 """Newest migration in ``pipeline/state/migrations/versions``; a test holds it to what is there."""
+OLDEST_SERVER = 140_000
+"""PostgreSQL 14, as the server numbers itself."""
 
 
 class StateVersion(Exception):
     """The state database has another version than this program; the message names both and the remedy."""
 
 
-def open_state(folder: Path) -> State:
-    """The state database of a data folder. Raises StateVersion where it must be upgraded, or is newer than we are."""
+class StateUnavailable(Exception):
+    """The server of the state database does not answer, or cannot be used; the message says which and why."""
+
+
+def open_state(folder: Path, table: StateTable | None = None) -> State:
+    """The state database of a data folder, or the server's that ``table`` names.
+
+    Raises StateVersion where it must be upgraded, or is newer than we are; StateUnavailable where a server cannot be
+    reached or used; SecretMissing where a named password file cannot be read.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    state = State(sqlite_url(folder))
-    version = version_of(state)
-    if version is None:
-        migrate(state)
-    elif version != HEAD:
+    state = connect_state(folder, table)
+    try:
+        version = version_of(state)
+        if version is None:
+            migrate(state)
+        elif version != HEAD:
+            remedy = "run 'sturmwarte upgrade'" if version < HEAD else "install a newer Sturmwarte"
+            raise StateVersion(f"{place_of(state)} has version {version}, this program needs {HEAD}: {remedy}")
+    except BaseException:
         state.close()
-        remedy = "run 'sturmwarte upgrade'" if version < HEAD else "install a newer Sturmwarte"
-        raise StateVersion(f"{folder / 'state.db'} has version {version}, this program needs {HEAD}: {remedy}")
+        raise
     return state
+
+
+def connect_state(folder: Path, table: StateTable | None = None) -> State:
+    """The same, of whatever version and perhaps still without tables. Raises StateUnavailable, SecretMissing."""
+    state = State(state_url(folder, table))
+    if state.server:
+        try:
+            _require_server(state)
+        except BaseException:
+            state.close()
+            raise
+    return state
+
+
+def place_of(state: State) -> str:
+    """Where a state database is, for people: the file, or the server without any password."""
+    url = state.engine.url
+    if not state.server:
+        return str(url.database)
+    host = url.host or url.query.get("host") or "localhost"
+    return f"the PostgreSQL database {url.database} at {host}" + (f":{url.port}" if url.port else "")
+
+
+def _require_server(state: State) -> None:
+    """Raises StateUnavailable where the server does not answer, is too old or keeps text in another encoding."""
+    try:
+        with state.read() as connection:
+            version = int(connection.exec_driver_sql("SHOW server_version_num").scalar_one())
+            encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
+    except sa.exc.OperationalError as error:
+        reason = str(error.orig).strip().splitlines()
+        raise StateUnavailable(f"{place_of(state)} cannot be reached: {reason[0] if reason else error}") from None
+    if version < OLDEST_SERVER:
+        raise StateUnavailable(f"{place_of(state)} is version {version // 10_000}: PostgreSQL 14 or newer is needed")
+    if encoding != "UTF8":
+        raise StateUnavailable(f"{place_of(state)} has the encoding {encoding}: make it with ENCODING 'UTF8'")
 
 
 def version_of(state: State) -> str | None:
@@ -40,7 +91,7 @@ def version_of(state: State) -> str | None:
 
 
 def migrate(state: State, target: str = "head") -> None:
-    """Bring a state database to the newest version, in one transaction."""
+    """Bring a state database to the newest version, in one transaction. Of several at once, one does it."""
     from alembic import command
     from alembic.config import Config
 

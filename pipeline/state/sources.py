@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -95,18 +95,22 @@ def grace(interval: timedelta) -> timedelta:
 # --- reading --------------------------------------------------------------------------------------------------
 
 
-def list_sources(conn: sa.Connection) -> list[SourceRow]:
-    """All sources, retired ones included, by id."""
+def list_sources(conn: sa.Connection, names: Collection[str] | None = None, *, lock: bool = False) -> list[SourceRow]:
+    """All sources, retired ones included, or those of these names; by id. ``lock``: nobody else may change them."""
+    every, spans = sa.select(source).order_by(source.c.id), sa.select(hole).order_by(hole.c.start)
+    if names is not None:
+        every, spans = every.where(source.c.id.in_(names)), spans.where(hole.c.source.in_(names))
+    rows = conn.execute(every.with_for_update() if lock else every).all()
     holes: dict[str, list[Hole]] = {}
-    for row in conn.execute(sa.select(hole).order_by(hole.c.start)):
+    for row in conn.execute(spans):
         holes.setdefault(row.source, []).append(Hole(start=row.start, end=row.end, reason=row.reason))
-    rows = conn.execute(sa.select(source).order_by(source.c.id))
     return [_source_row(row, holes.get(row.id, [])) for row in rows]
 
 
-def get_source(conn: sa.Connection, source_id: str) -> SourceRow | None:
-    """One source, or None."""
-    row = conn.execute(sa.select(source).where(source.c.id == source_id)).one_or_none()
+def get_source(conn: sa.Connection, source_id: str, *, lock: bool = False) -> SourceRow | None:
+    """One source, or None. With ``lock`` nobody else may change it before the transaction ends."""
+    wanted = sa.select(source).where(source.c.id == source_id)
+    row = conn.execute(wanted.with_for_update() if lock else wanted).one_or_none()
     if row is None:
         return None
     holes = conn.execute(sa.select(hole).where(hole.c.source == source_id).order_by(hole.c.start))
@@ -141,7 +145,7 @@ def sync(conn: sa.Connection, configuration: Configuration, defaults: Defaults, 
 
     A source that moved to another address or spider starts anew; its watermark and holes stay.
     """
-    known = {row.id: row for row in list_sources(conn)}
+    known = {row.id: row for row in list_sources(conn, lock=True)}
     for source_id, entry in configuration.sources.items():
         wanted = _wanted(entry, defaults)
         if source_id not in known:
@@ -213,7 +217,7 @@ def _set_state(conn: sa.Connection, row: SourceRow, state: SourceState, reason: 
 
 def set_paused(conn: sa.Connection, source_id: str, paused: bool, now: datetime, *, by: str = "a person") -> bool:
     """Pause or resume by hand; False where there is no such source or it is retired."""
-    row = get_source(conn, source_id)
+    row = get_source(conn, source_id, lock=True)
     if row is None or row.state is SourceState.RETIRED:
         return False
     if paused:
@@ -289,9 +293,15 @@ def note_trouble(conn: sa.Connection, source_id: str, reason: str) -> SourceStat
 
 def mark_late(conn: sa.Connection, now: datetime) -> list[str]:
     """Learning and healthy sources without a good visit for two intervals are late; returns which became so."""
+    # the same as ``overdue_after``, asked of the database: ten thousand sources are looked at every second
+    spent = sa.type_coerce(sa.func.coalesce(source.c.last_ok, source.c.state_since), sa.BigInteger)
+    patience = 2_000_000 * source.c.interval_s + grace(timedelta(0)) / timedelta(microseconds=1)
+    overdue = sa.type_coerce(spent + patience, sa.Float) < round(now.timestamp() * 1_000_000)
+    suspects = sa.select(source.c.id).where(source.c.state.in_([SourceState.LEARNING, SourceState.HEALTHY]), overdue)
     late = []
-    for row in list_sources(conn):
-        if row.state in (SourceState.LEARNING, SourceState.HEALTHY) and row.overdue_after < now:
+    names = conn.scalars(suspects.order_by(source.c.id).with_for_update(skip_locked=True)).all()
+    for row in list_sources(conn, names):
+        if row.overdue_after < now:
             _set_state(conn, row, SourceState.LATE, row.reason or "no complete visit for two intervals", now)
             late.append(row.id)
     return late

@@ -25,8 +25,18 @@ class Utc(TypeDecorator[datetime]):
         return None if value is None else datetime.fromtimestamp(value / 1_000_000, UTC)
 
 
+class Text(TypeDecorator[str]):
+    """Text of any page of the world: the character that PostgreSQL refuses is replaced, on both engines alike."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
+        return None if value is None else str(value).replace("\0", "\ufffd")
+
+
 metadata = sa.MetaData()
-Text, Int, Json, Bool, Float = sa.Text, sa.BigInteger, sa.JSON, sa.Boolean, sa.Float
+Int, Json, Bool, Float = sa.BigInteger, sa.JSON, sa.Boolean, sa.Float
 
 
 def _id() -> sa.Column[int]:
@@ -34,6 +44,14 @@ def _id() -> sa.Column[int]:
 
 
 meta = sa.Table("meta", metadata, sa.Column("key", Text, primary_key=True), sa.Column("value", Text, nullable=False))
+lease = sa.Table(
+    "lease",
+    metadata,
+    sa.Column("kind", Text, primary_key=True),
+    sa.Column("name", Text, primary_key=True),
+    sa.Column("worker", Text, nullable=False),
+    sa.Column("until", Utc, nullable=False),
+)
 
 # --- crawling -------------------------------------------------------------------------------------------------
 
@@ -62,6 +80,7 @@ source = sa.Table(
     sa.Column("cursor", Json, nullable=False),
     sa.Column("worker", Text),
     sa.Column("leased_until", Utc),
+    sa.Index("source_next_due", "next_due"),
 )
 thread_cursor = sa.Table(
     "thread_cursor",
@@ -316,6 +335,7 @@ outbox = sa.Table(
     sa.Column("leased_until", Utc),
     sa.Column("last_error", Text, nullable=False, server_default=""),
     sa.UniqueConstraint("subject", "number", "receiver", "notifier", name="outbox_once"),
+    sa.Index("outbox_next_try", "state", "next_try"),
 )
 pending_message = sa.Table(
     "pending_message",

@@ -32,6 +32,7 @@ class StateThreads:
         if not contexts:
             return
         now = self._clock.now()
+        # in one order, so that two writers never wait for each other
         rows = [
             {
                 "origin": origin,
@@ -41,10 +42,10 @@ class StateThreads:
                 "opening_read": context.opening_read,
                 "at": now,
             }
-            for (origin, native), context in contexts.items()
+            for (origin, native), context in sorted(contexts.items())
         ]
         dialect = postgresql if self._state.engine.dialect.name == "postgresql" else sqlite
         statement = dialect.insert(thread)
         changed = {name: statement.excluded[name] for name in ("title", "brands", "opening_read", "at")}
-        with self._state.begin() as connection:
+        with self._state.begin(by_rows=True) as connection:
             connection.execute(statement.on_conflict_do_update(index_elements=["origin", "thread"], set_=changed), rows)

@@ -11,13 +11,14 @@ from alerting import NOW, World
 
 from alerts import incidents, silences
 from alerts.message import MessageKind, Occasion
+from pipeline.configuration import StateTable
 from pipeline.state import tables as t
 from pipeline.words import IncidentState
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
+def world(tmp_path: Path, state_table: StateTable | None) -> Iterator[World]:
+    made = World(tmp_path, table=state_table)
     with made.state.begin() as conn:
         row = {"brand": "acme", "state": "open", "level": 3, "peak": 3, "facts": {}}
         conn.execute(t.incident.insert().values(**row, started=NOW, opened=NOW, updated=NOW))

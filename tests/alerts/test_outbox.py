@@ -11,17 +11,18 @@ import sqlalchemy as sa
 
 from alerts import outbox
 from alerts.message import MessageKind, Occasion, subject_of
-from pipeline.state.database import State, sqlite_url
-from pipeline.state.tables import journal, metadata
+from pipeline.configuration import StateTable
+from pipeline.state.database import State
+from pipeline.state.opening import open_state
+from pipeline.state.tables import journal
 
 NOW = datetime(2026, 11, 20, 10, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    state = State(sqlite_url(tmp_path))
-    metadata.create_all(state.engine)
+def state(tmp_path: Path, state_table: StateTable | None) -> Iterator[State]:
+    state = open_state(tmp_path, state_table)
     yield state
     state.close()
 

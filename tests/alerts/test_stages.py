@@ -12,14 +12,14 @@ from alerting import CONFIGURATION, NOW, World
 
 from alerts import silences, stages
 from alerts.message import MessageKind, Occasion
-from pipeline.configuration import Configuration
+from pipeline.configuration import Configuration, StateTable
 from pipeline.state import tables as t
 from pipeline.state.restored import RESTORED
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
+def world(tmp_path: Path, state_table: StateTable | None) -> Iterator[World]:
+    made = World(tmp_path, table=state_table)
     yield made
     made.close()
 

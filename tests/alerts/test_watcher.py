@@ -15,6 +15,7 @@ from alerts.message import MessageKind
 from alerts.posting import post
 from alerts.situation import facts
 from alerts.windforce import UPDATE_AFTER
+from pipeline.configuration import StateTable
 from pipeline.state import tables as t
 from pipeline.state.restored import RESTORED
 from pipeline.words import Channel, IncidentState, ToneLabel
@@ -27,8 +28,8 @@ class Killed(BaseException):
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
+def world(tmp_path: Path, state_table: StateTable | None) -> Iterator[World]:
+    made = World(tmp_path, table=state_table)
     made.quiet()
     yield made
     made.close()

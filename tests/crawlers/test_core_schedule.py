@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from crawlers import scheduling
 from crawlers.workers import is_dead, take_back, worker_name
-from pipeline.configuration import Configuration
+from pipeline.configuration import Configuration, StateTable
 from pipeline.state import sources
 from pipeline.state.database import State
 from pipeline.state.opening import open_state
@@ -33,8 +33,8 @@ def configured(contact: str = "a@example.org", **entries: dict[str, Any]) -> Con
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> Any:
-    opened = open_state(tmp_path)
+def state(tmp_path: Path, state_table: StateTable | None) -> Any:
+    opened = open_state(tmp_path, state_table)
     yield opened
     opened.close()
 

@@ -14,12 +14,12 @@ from alerts.message import Occasion
 from alerts.stages import Post
 from alerts.watcher import Watcher, no_fault
 from pipeline.clock import ManualClock
-from pipeline.configuration import Configuration
+from pipeline.configuration import Configuration, StateTable
 from pipeline.identity import uid_of
 from pipeline.item import Published
 from pipeline.mention import Analysis, Crawled, Mention, Opinion, Tone, text_hash
 from pipeline.state import tables as t
-from pipeline.state.database import State, sqlite_url
+from pipeline.state.opening import open_state
 from pipeline.store.sqlite.store import SqliteStore
 from pipeline.words import Channel, Kind, Precision, Reading, ToneLabel, Via, Voice
 
@@ -98,12 +98,17 @@ def mention(
 class World:
     """Store, state, clock and watcher over one folder; messages are words instead of mail."""
 
-    def __init__(self, folder: Path, now: datetime = NOW, configuration: Configuration = CONFIGURATION) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        now: datetime = NOW,
+        configuration: Configuration = CONFIGURATION,
+        table: StateTable | None = None,
+    ) -> None:
         self.folder, self.configuration = folder, configuration
         self.clock = ManualClock(now)
         self.store = SqliteStore(folder / "mentions.db", clock=self.clock)
-        self.state = State(sqlite_url(folder))
-        t.metadata.create_all(self.state.engine)
+        self.state = open_state(folder, table)
         self.occasions: list[Occasion] = []
         self._numbers = 0
 

@@ -140,7 +140,7 @@ def upgrade() -> None:
         sa.Column("acknowledged_by", sa.Text(), nullable=True),
         sa.Column("resolved", Utc(), nullable=True),
         sa.Column("resolved_by", sa.Text(), nullable=True),
-        sa.Column("false_alarm", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("false_alarm", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("first_message_id", sa.Text(), nullable=True),
         sa.Column("transitions", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("facts", sa.JSON(), nullable=False),

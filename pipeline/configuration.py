@@ -159,9 +159,33 @@ class Counting(Table):
 
 
 class StoreTable(Table):
-    """Where mentions live: ``[store]``."""
+    """Where mentions live: ``[store]``. Passwords and keys come from files or from the environment, never from here."""
 
-    engine: Literal["sqlite"] = Field("sqlite", description="Kind of store.")
+    engine: Literal["sqlite", "elasticsearch"] = Field(
+        "sqlite", description="Kind of store: a file in the data folder, or a server."
+    )
+    urls: tuple[str, ...] = Field(
+        (), description="Addresses of the Elasticsearch nodes, such as https://search.example.org:9200."
+    )
+    prefix: Identifier = Field("sturmwarte", description="Beginning of the names of all indices.")
+    replicas: int = Field(0, ge=0, description="Copies of every index beside the first; 0 where there is one node.")
+    ca_file: Path | None = Field(
+        None, description="File with the certificate of the authority that signed the nodes' own; else the usual ones."
+    )
+    username: str = Field("", description="Name to sign in with.")
+    password_file: Path | None = Field(None, description="File with the password, and nothing else.")
+    password_env: str = Field("STURMWARTE_STORE_PASSWORD", description="Environment variable with the password.")
+    api_key_file: Path | None = Field(
+        None, description="File with an API key as Elasticsearch prints it (encoded), in place of name and password."
+    )
+    api_key_env: str = Field("STURMWARTE_STORE_API_KEY", description="Environment variable with the API key.")
+    plain_http: bool = Field(
+        False, description="True: http:// is allowed beyond this machine; passwords and texts are readable on the way."
+    )
+    timeout: Duration = Field(timedelta(seconds=30), description="How long one answer may take.")
+    patience: Duration = Field(
+        timedelta(seconds=10), description="How long is tried again while nodes are away or busy."
+    )
 
 
 class StateTable(Table):

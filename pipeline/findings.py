@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as attribute
@@ -82,10 +83,15 @@ def nearest_word(word: object, known: Iterable[str]) -> str | None:
     return words[close[0]] if close else None
 
 
+def without_credentials(text: str) -> str:
+    """A text in which addresses have lost their names and passwords."""
+    return re.sub(r"://[^/\s]*@", "://…@", text)
+
+
 def shown(value: object, path: Iterable[str | int]) -> str | None:
     """A value short enough to be repeated; None for structures and where a key of ``path`` sounds like a secret."""
     secret = any(mark in str(key).casefold() for key in path for mark in ("passw", "secret", "token", "key"))
     if secret or not isinstance(value, str | int | float):
         return None
-    text = str(value)
+    text = without_credentials(str(value))
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"

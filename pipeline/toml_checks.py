@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from pipeline.configuration import Configuration
-from pipeline.findings import nearest_word
+from pipeline.findings import nearest_word, without_credentials
 from pipeline.query.errors import QueryError
 from pipeline.query.parse import Known, parse
 
@@ -48,6 +48,8 @@ class References:
         self._queries(brands)
         self._zones()
         self._addresses()
+        self._store()
+        self._state()
 
     def _table(self, section: str) -> dict[str, Any]:
         table = self.raw.get(section)
@@ -96,6 +98,36 @@ class References:
             if entry.get("notifier", "email") == "email" and "@" not in str(entry.get("address", "")):
                 self.add(("receivers", name, "address"), "bad_mail_address", value=entry.get("address"))
 
+    def _store(self) -> None:
+        """Addresses of Elasticsearch: there, readable, and not such that they tell passwords on the way or in logs."""
+        table = self._table("store")
+        urls = table.get("urls", [])
+        if table.get("engine") != "elasticsearch" or not isinstance(urls, list):
+            return
+        if not urls:
+            self.add(("store", "urls"), "no_store_urls")
+        for position, url in enumerate(urls):
+            path = ("store", "urls", position)
+            if not isinstance(url, str):
+                continue
+            if not is_address(url):
+                self.add(path, "bad_address", value=without_credentials(url))
+            elif has_credentials(url):
+                self.add(path, "credentials_in_address")
+            elif urlsplit(url).scheme == "http" and not is_loopback(url) and table.get("plain_http") is not True:
+                self.add(path, "plain_http", value=url)
+        if table.get("username") and table.get("api_key_file"):
+            self.add(("store", "username"), "two_credentials")
+
+    def _state(self) -> None:
+        """The address of PostgreSQL, which may hold a password: never repeated."""
+        table = self._table("state")
+        url = table.get("url")
+        if url and table.get("url_file"):
+            self.add(("state", "url"), "two_addresses")
+        if isinstance(url, str) and url and not is_database(url):
+            self.add(("state", "url"), "bad_database")
+
 
 def warnings_of(configuration: Configuration, add: Add) -> None:
     """What is allowed and will disappoint."""
@@ -115,13 +147,30 @@ def warnings_of(configuration: Configuration, add: Add) -> None:
     if mailed and not configuration.mail.server:
         add(("mail", "server"), "no_mail_server")
     _secret_files(configuration, add)
+    _unused_store(configuration, add)
     _twins(configuration, add)
 
 
 def _secret_files(configuration: Configuration, add: Add) -> None:
-    for section, file in (("mail", configuration.mail.password_file), ("web", configuration.web.password_file)):
+    store, state = configuration.store, configuration.state
+    for section, key, file in (
+        ("mail", "password_file", configuration.mail.password_file),
+        ("web", "password_file", configuration.web.password_file),
+        ("store", "ca_file", store.ca_file),
+        ("store", "password_file", store.password_file),
+        ("store", "api_key_file", store.api_key_file),
+        ("state", "url_file", state.url_file),
+    ):
         if file is not None and not Path(file).is_file():
-            add((section, "password_file"), "no_secret_file", file=str(file))
+            add((section, key), "no_secret_file", file=str(file))
+
+
+def _unused_store(configuration: Configuration, add: Add) -> None:
+    """Keys of a server beside the engine that has none: most likely the engine was forgotten."""
+    if configuration.store.engine == "sqlite":
+        for key in ("urls", "ca_file", "username", "password_file", "api_key_file"):
+            if getattr(configuration.store, key):
+                add(("store", key), "store_unused")
 
 
 def _twins(configuration: Configuration, add: Add) -> None:
@@ -150,6 +199,20 @@ def is_address(url: str) -> bool:
         return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         return False
+
+
+def is_database(url: str) -> bool:
+    """Whether it is an address of a PostgreSQL database; an address without a host means the local socket."""
+    try:
+        parts = urlsplit(url.strip())
+        return parts.scheme in ("postgresql", "postgres", "postgresql+psycopg") and len(parts.path) > 1
+    except ValueError:
+        return False
+
+
+def has_credentials(url: str) -> bool:
+    """Whether an address holds a name or a password."""
+    return "@" in urlsplit(url).netloc
 
 
 def is_loopback(url: str) -> bool:

@@ -69,19 +69,30 @@ class LiveConfiguration:
 
     def _take(self) -> None:
         try:
-            self._configuration = self._loaded()
+            self._configuration = self._loaded(self._configuration)
         except ConfigurationError as error:
             self._rejected(error)
         else:
             self._rejected(None)
 
-    def _loaded(self) -> Configuration:
-        """The file as it stands, put aside as the last right one. Raises ConfigurationError."""
+    def _loaded(self, inforce: Configuration | None = None) -> Configuration:
+        """The file as it stands, put aside as the last right one. Raises ConfigurationError.
+
+        ``inforce`` is what the open databases were opened with; they cannot move while the process runs.
+        """
         configuration = load(self.path, self._registry)
         if configuration.data != self._folder:
             raise ConfigurationError([Finding(str(self.path), None, "data", "restart_needed")])
+        if inforce is not None:
+            self._same_databases(inforce, configuration)
         self._put_aside()
         return configuration
+
+    def _same_databases(self, old: Configuration, new: Configuration) -> None:
+        """What is open stays open. Raises ConfigurationError."""
+        moved = [name for name in ("store", "state") if getattr(old, name) != getattr(new, name)]
+        if moved:
+            raise ConfigurationError([Finding(str(self.path), None, name, "restart_needed") for name in moved])
 
     def _put_aside(self) -> None:
         """Keep a copy; a disk that is full must not keep a right configuration from being in force."""

@@ -80,7 +80,7 @@ def configuration_page() -> str:
     parts = [
         "The file `sturmwarte.toml`. A span of time is written `30s`, `5m`, `4h`, `14d` or `8w`; paths count from the "
         "file. An unknown key is an error. `sturmwarte check` examines the file; changes apply without a restart, "
-        "except `data`.",
+        "except `data`, `[store]` and `[state]`.",
         "## At the top\n\n" + options_table(Configuration, only=own),
     ]
     for name, model in tables.items():

@@ -11,12 +11,14 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
+from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from pipeline.duration import format_duration
 
 _PLAIN: dict[Any, str] = {
     str: "text",
+    SecretStr: "text",
     int: "whole number",
     float: "number",
     bool: "true or false",
@@ -65,6 +67,8 @@ def _toml(value: Any) -> str:
         return "[" + ", ".join(_toml(one) for one in value) + "]"
     if isinstance(value, Enum):
         return json.dumps(value.value)
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
     return json.dumps(value.as_posix() if isinstance(value, Path) else value, ensure_ascii=False)
 
 

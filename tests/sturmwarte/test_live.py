@@ -61,6 +61,19 @@ def test_another_data_folder_needs_a_restart(tmp_path: Path) -> None:
     assert told == ["restart_needed"]
 
 
+def test_other_databases_need_a_restart(tmp_path: Path) -> None:
+    path, told = tmp_path / "sturmwarte.toml", Told()
+    write(path, "")
+    live = LiveConfiguration(path, Registry(), told, tmp_path / "data")
+    write(path, '[store]\nengine = "elasticsearch"\nurls = ["http://127.0.0.1:9200"]')
+    assert live().store.engine == "sqlite"
+    write(path, '[state]\nurl = "postgresql://localhost/sturmwarte"')
+    assert live().state.url.get_secret_value() == ""
+    assert told == ["restart_needed", "restart_needed"]
+    write(path, 'contact = "b@example.org"')
+    assert live().contact == "b@example.org"
+
+
 def test_a_wrong_file_from_the_start_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "sturmwarte.toml"
     write(path, "contakt = 1")

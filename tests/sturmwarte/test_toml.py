@@ -189,6 +189,65 @@ def test_warnings_stand_apart_from_errors(tmp_path: Path) -> None:
     assert [w.problem for w in bare] == ["no_contact", "no_brands", "no_sources", "no_rules", "no_receivers"]
 
 
+ELASTIC = 'engine = "elasticsearch"\n'
+HERE = 'urls = ["http://127.0.0.1:9200"]\n'
+
+
+@pytest.mark.parametrize(
+    ("table", "field", "problem", "said"),
+    [
+        (ELASTIC, "store.urls", "no_store_urls", "urls = ["),
+        (ELASTIC + 'urls = ["search:9200"]', "store.urls[0]", "bad_address", '"search:9200" is no address'),
+        (ELASTIC + 'urls = ["https://a:9200", "http://10.0.0.7:9200"]', "store.urls[1]", "plain_http", "plain_http"),
+        (ELASTIC + 'urls = ["https://me:hunter2@a:9200"]', "store.urls[0]", "credentials_in_address", "password_file"),
+        (ELASTIC + 'urls = "https://me:hunter2@a:9200"', "store.urls", "list_wanted", "list"),
+        (ELASTIC + 'urls = ["://me:hunter2@a:9200"]', "store.urls[0]", "bad_address", "://…@a:9200"),
+        (ELASTIC + HERE + 'username = "a"\napi_key_file = "key"', "store.username", "two_credentials", "api_key_file"),
+        (ELASTIC + HERE + 'prefix = "Sturm*"', "store.prefix", "bad_identifier", "lower-case"),
+        (ELASTIC + HERE + "replicas = -1", "store.replicas", "too_small", "at least 0"),
+        (ELASTIC + HERE + 'api_key = "hunter2"', "store.api_key", "unknown_key", 'did you mean "api_key_env"'),
+        ('engine = "elastic"', "store.engine", "unknown_word", "sqlite, elasticsearch"),
+    ],
+)
+def test_what_is_wrong_with_the_store_is_told(tmp_path: Path, table: str, field: str, problem: str, said: str) -> None:
+    (finding,) = findings(tmp_path, f"{GOOD}[store]\n{table}\n")
+    assert (finding.field, finding.problem) == (field, problem)
+    for language in ("de", "en"):
+        assert "hunter2" not in finding.text(Speech(language, ZoneInfo("UTC"))) + repr(finding)
+    assert said in finding.text(ENGLISH)
+
+
+@pytest.mark.parametrize(
+    ("table", "problem"),
+    [
+        ('url = "mysql://me:hunter2@db/sturm"', "bad_database"),
+        ('url = "postgresql://me:hunter2@db"', "bad_database"),
+        ('url = "postgresql://me:hunter2@db/sturm"\nurl_file = "u"', "two_addresses"),
+        ('url = ["postgresql://me:hunter2@db/sturm"]', "text_wanted"),
+    ],
+)
+def test_what_is_wrong_with_the_state_is_told_without_its_password(tmp_path: Path, table: str, problem: str) -> None:
+    (finding,) = findings(tmp_path, f"{GOOD}[state]\n{table}\n")
+    assert (finding.field, finding.problem) == ("state.url", problem)
+    assert "hunter2" not in finding.text(ENGLISH) + repr(finding)
+
+
+def test_a_store_and_a_state_on_servers_are_accepted(tmp_path: Path) -> None:
+    text = (
+        GOOD + '[store]\nengine = "elasticsearch"\nurls = ["https://a:9200", "http://[::1]:9200"]\nca_file = "ca.pem"\n'
+        'api_key_file = "key"\npatience = "20s"\n[state]\nurl = "postgresql://me:hunter2@db/sturm"\n'
+    )
+    examined = examine(write(tmp_path, text), REGISTRY)
+    store, state = examined.configuration.store, examined.configuration.state
+    assert (store.prefix, store.replicas, store.ca_file) == ("sturmwarte", 0, tmp_path / "ca.pem")
+    assert (store.timeout, store.patience) == (timedelta(seconds=30), timedelta(seconds=20))
+    assert state.url.get_secret_value() == "postgresql://me:hunter2@db/sturm"
+    assert "hunter2" not in repr(examined.configuration) + examined.configuration.model_dump_json()
+    assert [w.field for w in examined.warnings] == ["mail.password_file", "store.ca_file", "store.api_key_file"]
+    forgotten = examine(write(tmp_path, GOOD + '[store]\nurls = ["https://a:9200"]\n'), REGISTRY)
+    assert ("store.urls", "store_unused") in [(w.field, w.problem) for w in forgotten.warnings]
+
+
 def test_secrets_are_never_repeated(tmp_path: Path) -> None:
     text = GOOD + 'password = "hunter2-hunter2"\npassword_env = 17\n'
     with pytest.raises(ConfigurationError) as caught:

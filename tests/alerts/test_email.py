@@ -96,7 +96,7 @@ def serve(certificate: tuple[Path, Path]) -> Iterator[Callable[..., tuple[Post, 
         if auth:
             options |= {"authenticator": authenticate, "auth_required": True, "auth_require_tls": tls}
         post, port = Post(), free_port()
-        controller = Controller(post, hostname="127.0.0.1", port=port, ready_timeout=10, **options)
+        controller = Controller(post, hostname="127.0.0.1", port=port, ready_timeout=60, **options)
         controller.start()
         running.append(controller)
         return post, port
@@ -111,7 +111,7 @@ def authenticate(server: Any, session: Any, envelope: Any, mechanism: str, data:
 
 
 def notifier(port: int, certificate: tuple[Path, Path] | None = None, **over: Any) -> EmailNotifier:
-    mail = Mail.model_validate({"server": "127.0.0.1", "port": port, "security": "none", "timeout": "5s", **over})
+    mail = Mail.model_validate({"server": "127.0.0.1", "port": port, "security": "none", "timeout": "60s", **over})
     return EmailNotifier(mail, context=ssl.create_default_context(cafile=certificate[0]) if certificate else None)
 
 

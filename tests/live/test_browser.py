@@ -29,10 +29,10 @@ def house(tmp_path) -> Iterator[str]:
     thread = threading.Thread(target=running.run, daemon=True)
     thread.start()
     url = f"http://127.0.0.1:{port}"
-    wait_for(lambda: answers(f"{url}/healthz"), "the pages", 30)
+    wait_for(lambda: answers(f"{url}/healthz"), "the pages", 120)
     yield url
     running.should_exit = True
-    thread.join(10)
+    thread.join(60)
 
 
 @pytest.fixture(params=[True, False], ids=["with JavaScript", "without JavaScript"])
@@ -76,7 +76,7 @@ def test_the_chart_is_drawn_and_told_in_words(house, browser):
     browser.get(house)
     [chart, *_] = browser.find_elements(By.CSS_SELECTOR, "picture img")
     browser.set_window_size(1360, 1000)
-    assert chart.get_property("complete") and chart.get_property("naturalWidth") > 0
+    wait_for(lambda: chart.get_property("complete") and chart.get_property("naturalWidth") > 0, "the chart")
     assert chart.size["width"] > 600 and chart.size["height"] > 100
     assert len(chart.get_attribute("alt")) > 40
     assert complaints(browser) == []
@@ -97,5 +97,5 @@ def test_opening_the_link_of_a_mail_changes_nothing_and_two_clicks_take_the_inci
     form.find_element(By.NAME, "by").clear()
     form.find_element(By.NAME, "by").send_keys("M. Kern")
     form.find_element(By.CSS_SELECTOR, "button").click()
-    wait_for(lambda: acknowledged_by() == "M. Kern", "the acknowledgement", 20)
+    wait_for(lambda: acknowledged_by() == "M. Kern", "the acknowledgement", 120)
     assert complaints(browser) == []

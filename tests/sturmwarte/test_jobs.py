@@ -44,11 +44,11 @@ def test_background_work_runs_once_at_a_time() -> None:
     def slow() -> None:
         runs.append(1)
         started.set()
-        go.wait(20)
+        go.wait(90)
 
     background = Background("slow", slow)
     background()
-    assert started.wait(20)
+    assert started.wait(90)
     background()
     background()
     go.set()

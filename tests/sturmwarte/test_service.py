@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import pytest
 
 from sturmwarte.lock import running_service
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 def until(condition: Callable[[], Any], what: str) -> Any:
@@ -45,10 +46,14 @@ def healthy(port: int) -> bool:
 
 
 def children(pid: int) -> dict[str, int]:
-    """Part → process, of the service's children."""
-    numbers = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    words = {int(n): Path(f"/proc/{n}/cmdline").read_bytes().split(b"\0") for n in numbers}
-    return {line[-4].decode(): number for number, line in words.items() if b"sturmwarte.child" in line}
+    """Part → process, of the service's children; one may end, or not have begun to be itself, while we look."""
+    found = {}
+    for number in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        with suppress(FileNotFoundError, ProcessLookupError):
+            line = Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0")
+            if b"sturmwarte.child" in line:
+                found[line[-4].decode()] = int(number)
+    return found
 
 
 @pytest.fixture
@@ -65,13 +70,14 @@ def service(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], Path, int
         process.wait()
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
 def test_a_service_lives_through_deaths_and_wrong_changes(
     service: tuple[subprocess.Popen[bytes], Path, int],
 ) -> None:
     process, file, port = service
     until(lambda: healthy(port), "the pages never came up")
-    parts = children(process.pid)
+    parts = until(lambda: len(found := children(process.pid)) == 3 and found, "not every part came up")
     assert set(parts) == {"crawl", "watch", "serve"}
     os.kill(parts["serve"], signal.SIGKILL)
     until(lambda: children(process.pid).get("serve", parts["serve"]) != parts["serve"], "serve was not started again")

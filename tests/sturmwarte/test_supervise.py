@@ -17,10 +17,10 @@ import pytest
 from sturmwarte.lock import AlreadyRunning, running_service, service_lock
 from sturmwarte.supervise import Child, Patience, Supervisor
 
-QUICK = Patience(first_pause=0.02, longest_pause=0.1, healthy_after=60, grace=5, poll=0.02)
+QUICK = Patience(first_pause=0.02, longest_pause=0.1, healthy_after=60, grace=60, poll=0.02)
 
 
-def until(condition: Callable[[], object], seconds: float = 20) -> None:
+def until(condition: Callable[[], object], seconds: float = 90) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come to pass"
@@ -40,12 +40,12 @@ def running(supervisor: Supervisor, stop: Event) -> threading.Thread:
 def test_a_dead_child_is_started_again_and_the_others_stay(tmp_path: Path) -> None:
     log = tmp_path / "starts"
     dying = script(f"open({str(log)!r}, 'a').write('x')")
-    supervisor = Supervisor({"dying": dying, "steady": script("import time; time.sleep(60)")}, os.environ, QUICK)
+    supervisor = Supervisor({"dying": dying, "steady": script("import time; time.sleep(300)")}, os.environ, QUICK)
     stop = Event()
     thread = running(supervisor, stop)
     until(lambda: log.exists() and len(log.read_text()) >= 3)
     stop.set()
-    thread.join(20)
+    thread.join(90)
     dying_child, steady = supervisor.children
     assert dying_child.starts >= 3
     assert steady.starts == 1
@@ -57,13 +57,13 @@ def test_a_child_that_ignores_sigterm_is_killed_after_the_grace(tmp_path: Path) 
     ready = tmp_path / "ready"
     stubborn = script(
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
-        f"open({str(ready)!r}, 'w').close(); time.sleep(60)"
+        f"open({str(ready)!r}, 'w').close(); time.sleep(300)"
     )
     supervisor, stop = Supervisor({"stubborn": stubborn}, os.environ, Patience(grace=0.2, poll=0.02)), Event()
     thread = running(supervisor, stop)
     until(ready.exists)
     stop.set()
-    thread.join(20)
+    thread.join(90)
     assert not thread.is_alive()
     assert supervisor.children[0].process is not None
     assert supervisor.children[0].process.returncode == -signal.SIGKILL
@@ -111,12 +111,12 @@ def test_the_lock_of_a_killed_service_is_held_by_its_children_until_they_end(tmp
         "os._exit(9)\n"
     )
     orphan = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE)
-    assert orphan.wait(20) == 9
+    assert orphan.wait(90) == 9
     with pytest.raises(AlreadyRunning), service_lock(tmp_path, wait=0.2):
         pass
     assert orphan.stdin is not None
     orphan.stdin.close()
-    with service_lock(tmp_path, wait=20):
+    with service_lock(tmp_path, wait=90):
         assert running_service(tmp_path) == os.getpid()
 
 
@@ -135,5 +135,5 @@ def test_a_part_ends_when_its_parent_is_gone(tmp_path: Path) -> None:
     assert part.stdout.readline() == b"up\n"
     part.stdin.close()
     assert part.stdout.readline() == b"stopped cleanly\n"
-    assert part.wait(20) == 0
+    assert part.wait(90) == 0
     part.stdout.close()

@@ -42,7 +42,7 @@ from sturmwarte.demo.web import Sites, Web
 START = datetime(2026, 11, 19, 8, tzinfo=UTC)
 QUIET = timedelta(days=14)
 RECEIVERS = ("presse", "vorstand", "technik")
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds of the wall clock after which a silent child counts as hung."""
 
 
@@ -94,7 +94,7 @@ class MailServer:
     def __init__(self) -> None:
         self.accepted: list[tuple[str, bytes]] = []
         self.port = free_port()
-        self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
+        self._controller = Controller(self, hostname="127.0.0.1", port=self.port, ready_timeout=60)
         self._controller.start()
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
@@ -167,8 +167,8 @@ class Mortal:
             self.kill()
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.close()
-        self._process.wait(20)
-        self._listener.join(5)
+        self._process.wait(60)
+        self._listener.join(60)
         self._process.stdout.close()
         self._log.close()
 

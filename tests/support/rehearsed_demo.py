@@ -87,8 +87,13 @@ class Demonstration:
 
     def mails(self) -> list[EmailMessage]:
         """The mailbox, oldest first."""
-        files = sorted(self.scene.folder.glob("mailbox/new/*"), key=lambda file: file.stat().st_mtime_ns)
+        files = sorted(self.scene.folder.glob("mailbox/new/*"), key=_number)
         return [_read(file) for file in files]
+
+
+def _number(file: Path) -> int:
+    """How many mails came before it: a Maildir counts them in their names (``1795340017.M118722P7046Q2.host``)."""
+    return int(file.name.split(".")[1].rpartition("Q")[2])
 
 
 def _read(file: Path) -> EmailMessage:

@@ -39,7 +39,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for(ready: Callable[[], bool], what: str, seconds: float = 60) -> None:
+def wait_for(ready: Callable[[], bool], what: str, seconds: float = 120) -> None:
     """Until ``ready()``; fails the test after a while."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -52,7 +52,7 @@ def wait_for(ready: Callable[[], bool], what: str, seconds: float = 60) -> None:
 def answers(url: str) -> bool:
     """Whether a server answers there at all."""
     try:
-        with urllib.request.urlopen(url, timeout=10) as response:
+        with urllib.request.urlopen(url, timeout=30) as response:
             return bool(response.status < 500)
     except urllib.error.HTTPError as error:
         return error.code < 500
@@ -81,7 +81,7 @@ def process(
         if child.poll() is None:
             os.killpg(child.pid, signal.SIGTERM)
             try:
-                child.wait(10)
+                child.wait(30)
             except subprocess.TimeoutExpired:
                 os.killpg(child.pid, signal.SIGKILL)
                 child.wait()
@@ -101,7 +101,7 @@ class WordPress:
             capture_output=True,
             text=True,
             check=True,
-            timeout=60,
+            timeout=180,
         )
         return done.stdout.strip()
 

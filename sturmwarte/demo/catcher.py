@@ -25,7 +25,7 @@ class Catcher:
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
-        self._controller = Controller(_Keep(folder), hostname="127.0.0.1", port=self.port)
+        self._controller = Controller(_Keep(folder), hostname="127.0.0.1", port=self.port, ready_timeout=60)
         self._controller.start()
 
     def close(self) -> None:

@@ -5,32 +5,34 @@ import mailbox
 import os
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
+
+from pipeline.clock import ScaledClock
 from sturmwarte.demo.catcher import Catcher
 from sturmwarte.demo.script import write
 from sturmwarte.demo.web import Sites, Web
+from sturmwarte.service import CLOCK
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+"""For web and commands alike: what the world says depends on it."""
 
 
-def last_noon() -> datetime:
-    """The same hour of the day whenever this runs: what the world says depends on it."""
-    now = datetime.now(UTC)
-    return now.replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=now.hour < 12)
-
-
+@pytest.mark.timeout(1800)
 def test_six_commands_to_the_first_own_mention_and_a_test_mail(tmp_path):
-    now = last_noon()
-    world = write(now, storm_at=None, until=now + timedelta(hours=1))
-    web, catcher = Web(Sites(world, lambda: now, ZoneInfo("Europe/Berlin"))), Catcher(tmp_path / "mailbox")
-    folder = tmp_path / "mine"
+    world = write(NOW, storm_at=None, until=NOW + timedelta(hours=1))
+    web, catcher = Web(Sites(world, lambda: NOW, ZoneInfo("Europe/Berlin"))), Catcher(tmp_path / "mailbox")
+    folder, began = tmp_path / "mine", time.time()
     folder.mkdir()
 
     def sturmwarte(*words: str) -> str:
         start = "from sturmwarte.command import main; main()"
         done = subprocess.run(
-            [sys.executable, "-P", "-c", start, *words], cwd=folder, capture_output=True, text=True, timeout=120,
-            env={**os.environ, "LANG": "de_DE.UTF-8"},
+            [sys.executable, "-P", "-c", start, *words], cwd=folder, capture_output=True, text=True, timeout=600,
+            env={**os.environ, "LC_ALL": "de_DE.UTF-8", CLOCK: str(ScaledClock(NOW, began, 1.0))},
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -48,7 +50,7 @@ def test_six_commands_to_the_first_own_mention_and_a_test_mail(tmp_path):
     finally:
         web.close()
         catcher.close()
-    written = {post.text for post in world.visible(now) if post.place == "portal"}
+    written = {post.text for post in world.visible(NOW) if post.place == "portal"}
     assert {json.loads(line)["text"] for line in lines} >= written
     [mail] = mailbox.Maildir(tmp_path / "mailbox")
     assert mail["To"] == "presse@nordnetz.example"

@@ -328,7 +328,9 @@ def test_line_index_has_every_path_that_the_parser_has(tree: dict[str, object], 
     assert [index[(key,)] for key in tree] == lines
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None, max_examples=300
+)
 @given(st.data())
 def test_no_file_crashes_the_loader(tmp_path: Path, data: st.DataObject) -> None:
     text = GOOD

@@ -1,0 +1,141 @@
+"""Many small operations in few requests, each with its own outcome."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import msgspec
+from elasticsearch import Elasticsearch
+
+from pipeline.store.elastic.client import _reason as said
+from pipeline.store.elastic.client import refusal
+from pipeline.store.protocol import StoreError
+
+REQUEST_BYTES = 8_000_000
+LARGEST_BYTES = 50_000_000
+"""One document above this is refused here: the server would refuse the whole request."""
+BUSY_SECONDS = 30.0
+"""How long to go on offering what a busy server has turned away."""
+_ANSWER = ("errors", "items.*.status", "items.*.error", "items.*._seq_no", "items.*._primary_term")
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One line of a bulk request: ``create``, ``index`` or ``delete``. ``at`` is (seq_no, primary_term) or None."""
+
+    action: str
+    index: str
+    id: str
+    document: dict[str, Any] | None = None
+    at: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one operation."""
+
+    status: int
+    kind: str = ""
+    reason: str = ""
+    at: tuple[int, int] | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether it was carried out."""
+        return self.status < 300
+
+    @property
+    def conflict(self) -> bool:
+        """Somebody else was faster, or the index has been dropped meanwhile."""
+        return self.status == 409 or (self.status == 404 and self.kind == "index_not_found_exception")
+
+    @property
+    def missing(self) -> bool:
+        """There was nothing to delete."""
+        return self.status == 404
+
+
+def carry_out(
+    client: Elasticsearch, operations: Sequence[Operation], *, sleep: Callable[[float], None] = time.sleep
+) -> list[Outcome]:
+    """One outcome per operation, in order; each is durable when it is done.
+
+    Operations that a busy server turns away are offered again. Raises StoreError where the server cannot write at all.
+    """
+    outcomes: list[Outcome | None] = [None] * len(operations)
+    due = list(range(len(operations)))
+    deadline, pause = time.monotonic() + BUSY_SECONDS, 0.05
+    while due:
+        for numbers, lines in _requests(operations, due, outcomes):
+            for number, outcome in zip(numbers, _send(client, lines), strict=True):
+                outcomes[number] = outcome
+        due = [number for number in due if _busy(outcomes[number])]
+        if due:
+            if time.monotonic() > deadline:
+                raise StoreError(
+                    f"Elasticsearch is too busy to write ({_said(outcomes[due[0]])}): it goes on when the load falls"
+                )
+            sleep(pause * random.uniform(0.5, 1.5))
+            pause = min(pause * 2, 2.0)
+    return [outcome for outcome in outcomes if outcome is not None]
+
+
+def _requests(
+    operations: Sequence[Operation], due: Sequence[int], outcomes: list[Outcome | None]
+) -> Iterator[tuple[list[int], list[bytes]]]:
+    """Numbers and lines of each request; what is too large for any gets its outcome here."""
+    numbers: list[int] = []
+    lines: list[bytes] = []
+    size = 0
+    for number in due:
+        pair = _lines(operations[number])
+        length = sum(map(len, pair))
+        if length > LARGEST_BYTES:
+            outcomes[number] = Outcome(413, "too_large", f"{length} bytes in one document")
+            continue
+        if numbers and size + length > REQUEST_BYTES:
+            yield numbers, lines
+            numbers, lines, size = [], [], 0
+        numbers.append(number)
+        lines += pair
+        size += length
+    if numbers:
+        yield numbers, lines
+
+
+def _lines(operation: Operation) -> list[bytes]:
+    target: dict[str, Any] = {"_index": operation.index, "_id": operation.id}
+    if operation.at is not None:
+        target["if_seq_no"], target["if_primary_term"] = operation.at
+    head = _encode({operation.action: target})
+    return [head] if operation.document is None else [head, _encode(operation.document)]
+
+
+def _send(client: Elasticsearch, lines: list[bytes]) -> list[Outcome]:
+    answer = client.bulk(operations=cast(Any, lines), filter_path=_ANSWER)
+    return [_outcome(next(iter(item.values()))) for item in answer["items"]]
+
+
+def _outcome(item: dict[str, Any]) -> Outcome:
+    """Raises StoreError where the server is at fault and patience would not help."""
+    status, error = item["status"], item.get("error")
+    if not error:
+        return Outcome(status, at=(item["_seq_no"], item["_primary_term"]) if "_seq_no" in item else None)
+    outcome = Outcome(status, str(error.get("type", "")), said(error))
+    fault = refusal(status, error)
+    if fault is not None and (status != 429 or outcome.kind == "cluster_block_exception"):
+        raise fault
+    return outcome
+
+
+def _busy(outcome: Outcome | None) -> bool:
+    return outcome is None or outcome.status == 429
+
+
+def _said(outcome: Outcome | None) -> str:
+    return "no answer" if outcome is None else f"{outcome.kind}: {outcome.reason}"

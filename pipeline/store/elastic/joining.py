@@ -1,0 +1,93 @@
+"""Two writers who do not see each other yet may create one mention in two months: here the two become one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from pipeline.store.elastic import removal, writing
+from pipeline.store.elastic.access import Access
+from pipeline.store.elastic.bulk import Operation, carry_out
+from pipeline.store.elastic.locating import copies, parts
+from pipeline.store.elastic.mapping import META_ID
+from pipeline.store.measures import MICROSECOND, micros
+from pipeline.store.protocol import StoreError
+
+BUCKETS = 10_000
+OVERLAP = timedelta(minutes=10)
+"""Clocks of writers differ, and a batch takes its time."""
+TRIES = 20
+
+
+def refresh(access: Access, *, join: bool) -> None:
+    """Make visible what every process has written, and join the mentions that were created twice."""
+    names = access.names
+    access.unrefreshed.mark(names.mentions, names.history, names.stories)
+    access.unrefreshed.settle(access.client, names.mentions, names.history, names.stories)
+    if not join:
+        return
+    now = micros(access.clock.now())
+    since = _looked_until(access) - OVERLAP // MICROSECOND
+    for part in parts(list(_twice(access, since))):
+        _join(access, list(part))
+    if now - since > 2 * (OVERLAP // MICROSECOND):
+        access.client.update(index=names.meta, id=META_ID, doc={"joined_us": now}, retry_on_conflict=5)
+
+
+def doubles(access: Access) -> list[str]:
+    """uids that are stored twice now, sorted."""
+    return list(_twice(access, 0))
+
+
+def _looked_until(access: Access) -> int:
+    source = access.client.get(index=access.names.meta, id=META_ID)["_source"]
+    return int(source.get("joined_us", 0))
+
+
+def _twice(access: Access, since: int) -> Iterator[str]:
+    """uids of which more than one document was first stored since then."""
+    twice: dict[str, Any] = {
+        "bucket_selector": {"buckets_path": {"count": "_count"}, "script": "params.count > 1"},
+    }
+    after: dict[str, Any] | None = None
+    while True:
+        found: dict[str, Any] = {"size": BUCKETS, "sources": [{"uid": {"terms": {"field": "uid"}}}]}
+        if after is not None:
+            found["after"] = after
+        answer = access.client.search(
+            index=access.names.mentions,
+            size=0,
+            query={"range": {"first_known_us": {"gte": since}}},
+            aggs={"found": {"composite": found, "aggs": {"twice": twice}}},
+            track_total_hits=False,
+            filter_path="aggregations",
+        )
+        page = answer["aggregations"]["found"]
+        yield from (bucket["key"]["uid"] for bucket in page["buckets"])
+        after = page.get("after_key")
+        if after is None:
+            return
+
+
+def _join(access: Access, uids: list[str]) -> None:
+    """The copy in the older month takes in what the others know; then the others go."""
+    due = uids
+    for _ in range(TRIES):
+        hits = sorted(copies(access, due), key=lambda hit: hit.index)
+        several = {hit.mention.uid for hit in hits}
+        first = {uid: next(hit for hit in hits if hit.mention.uid == uid) for uid in several}
+        others = [hit for hit in hits if hit is not first[hit.mention.uid]]
+        if not others:
+            return
+        for uid, hit in first.items():
+            access.recent.note(uid, hit.index)
+        # A writer's merge, as if the other copy were one more reading: under the same locks, with a revision.
+        writing.write(access, [hit.mention for hit in others], lambda uids: {})
+        gone = carry_out(access.client, [Operation("delete", o.index, o.mention.uid, at=o.at) for o in others])
+        for hit, outcome in zip(others, gone, strict=True):
+            if outcome.done:
+                removal.remove_rows(access, [hit])
+        access.client.indices.refresh(index=[access.names.mentions, access.names.history], filter_path="_shards.failed")
+        due = list({hit.mention.uid for hit in others})
+    raise StoreError(f"{len(due)} mentions are stored twice and keep changing: they are joined at the next look")

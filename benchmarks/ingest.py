@@ -20,6 +20,7 @@ from pathlib import Path
 from benchmarks.material import NOW, configuration, items
 from pipeline.build import build_pipeline
 from pipeline.clock import ManualClock
+from pipeline.configuration import StoreTable
 from pipeline.draft import Draft, Step
 from pipeline.item import Item
 from pipeline.state.opening import open_state
@@ -43,7 +44,7 @@ class Timed:
 def ours(material: Sequence[Item], folder: Path) -> tuple[float, dict[str, float]]:
     """Seconds for everything, and per step (processor time)."""
     clock, seconds = ManualClock(NOW), defaultdict[str, float](float)
-    with closing(open_state(folder)) as state, closing(open_store(folder, "sqlite", clock=clock)) as store:
+    with closing(open_state(folder)) as state, closing(open_store(folder, StoreTable(), clock=clock)) as store:
         pipeline = build_pipeline(configuration(), store, state, folder=folder, clock=clock)
         pipeline.feed(material[:200])  # models are loaded on first use
         pipeline.steps = tuple(Timed(step, seconds) for step in pipeline.steps)

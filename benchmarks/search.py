@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo
 
 from benchmarks.material import COMMON, DAYS, MEDIUM, NOW, RARE, configuration, items
 from pipeline.clock import ManualClock
+from pipeline.configuration import StoreTable
 from pipeline.identity import pseudonym, uid_of
 from pipeline.item import Item
 from pipeline.mention import Analysis, Crawled, Mention, Opinion, Tone, text_hash
@@ -158,7 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = chosen.folder or Path(name)
         folder.mkdir(parents=True, exist_ok=True)
-        with closing(open_store(folder, "sqlite", clock=ManualClock(NOW))) as store:
+        with closing(open_store(folder, StoreTable(), clock=ManualClock(NOW))) as store:
             there = int(store.statistics()["mentions"])
             if there == 0:
                 print(f"filling: {fill(store, chosen.mentions):,.0f} mentions/s written")

@@ -73,7 +73,7 @@ async def _once(
     pipeline: Pipeline | None,
     spiders: Spiders,
 ) -> list[VisitReport]:
-    state = open_state(folder)
+    state = open_state(folder, configuration.state)
     own = pipeline is None
     pipeline = pipeline or build(configuration, state, folder, clock)
     try:
@@ -112,9 +112,9 @@ async def _forever(
     factory: PipelineFactory,
     spiders: Spiders,
 ) -> None:
-    state = open_state(folder)
-    worker, upkeep = worker_name(), Upkeep(state, clock, RawPages(folder))
     configuration = await asyncio.to_thread(load)
+    state = open_state(folder, configuration.state)
+    worker, upkeep = worker_name(), Upkeep(state, clock, RawPages(folder))
     try:
         while not stop.is_set():
             pipeline = await asyncio.to_thread(factory, configuration, state, folder, clock)
@@ -315,8 +315,8 @@ def build(configuration: Configuration, state: State, folder: Path, clock: Clock
     from pipeline.erasure import erased_in
     from pipeline.store.opening import open_store
 
-    engine, retention = configuration.store.engine, configuration.retention.mentions
-    store = open_store(folder, engine, clock=clock, retention=retention, erased=erased_in(state))
+    table, retention = configuration.store, configuration.retention.mentions
+    store = open_store(folder, table, clock=clock, retention=retention, erased=erased_in(state))
     return build_pipeline(configuration, store, state, folder=folder, clock=clock)
 
 

@@ -12,7 +12,9 @@ from pipeline.clock import Clock
 from pipeline.configuration import Configuration
 from pipeline.erasure import erased_in
 from pipeline.mention import Mention
-from pipeline.state.database import State, sqlite_url
+from pipeline.state.database import State
+from pipeline.state.opening import connect_state, version_of
+from pipeline.state.place import on_server
 from pipeline.store.opening import open_store
 from pipeline.store.protocol import Store
 
@@ -39,19 +41,24 @@ class House:
 
     def store(self) -> Store:
         """The mention store, read-only. Raises NotReady before the first crawl has made it."""
-        identity = self._identity(MENTIONS)
+        table = self.load().store
+        identity = self._identity(MENTIONS) if table.engine == "sqlite" else (0, 0)
         with self._lock:
             if self._store is None or self._store[0] != identity:
-                engine = self.load().store.engine
-                self._store = (identity, open_store(self.folder, engine, clock=self.clock, read_only=True))
+                self._store = (identity, open_store(self.folder, table, clock=self.clock, read_only=True))
             return self._store[1]
 
     def state(self) -> State:
         """The state database. Raises NotReady before the service has made it."""
-        identity = self._identity(STATE)
+        table = self.load().state
+        identity = (0, 0) if on_server(table) else self._identity(STATE)
         with self._lock:
             if self._state is None or self._state[0] != identity:
-                self._state = (identity, State(sqlite_url(self.folder)))
+                opened = connect_state(self.folder, table)
+                if opened.server and version_of(opened) is None:
+                    opened.close()
+                    raise NotReady("the state database")
+                self._state = (identity, opened)
             return self._state[1]
 
     def mention(self, uid: str) -> Mention | None:
@@ -61,11 +68,12 @@ class House:
     @contextmanager
     def writing_store(self) -> Iterator[Store]:
         """A writable store for one change. Raises NotReady where there is none to change."""
-        self._identity(MENTIONS)
         configuration = self.load()
-        engine, retention = configuration.store.engine, configuration.retention.mentions
+        table, retention = configuration.store, configuration.retention.mentions
+        if table.engine == "sqlite":
+            self._identity(MENTIONS)
         erased = erased_in(self.state())
-        store = open_store(self.folder, engine, clock=self.clock, retention=retention, erased=erased)
+        store = open_store(self.folder, table, clock=self.clock, retention=retention, erased=erased)
         try:
             yield store
         finally:

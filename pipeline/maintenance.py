@@ -16,7 +16,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from pipeline.clock import Clock
-from pipeline.configuration import Configuration
+from pipeline.configuration import Configuration, StoreTable
 from pipeline.quoting import blank_messages
 from pipeline.secrets import KEY_FILE
 from pipeline.spool import Spool
@@ -58,7 +58,7 @@ def backup(folder: Path, target: Path, *, clock: Clock, progress: Progress = lam
         Spool(folder / "spool").copy_to(work / "spool")
         progress(MENTIONS)
         if (folder / MENTIONS).exists():
-            with closing(open_store(folder, "sqlite", clock=clock, read_only=True)) as store:
+            with closing(open_store(folder, StoreTable(), clock=clock, read_only=True)) as store:
                 store.backup(work / MENTIONS)
         for part in (KEY_FILE, "raw"):
             progress(part)

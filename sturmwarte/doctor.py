@@ -20,7 +20,9 @@ from pipeline.configuration import Configuration
 from pipeline.findings import Finding
 from pipeline.spool import Spool
 from pipeline.state.database import State
+from pipeline.state.place import on_server
 from pipeline.state.tables import outbox, source
+from pipeline.store.opening import is_there
 from pipeline.store.protocol import Store
 from pipeline.words import OutboxState, SourceState
 
@@ -59,11 +61,11 @@ def examine(patient: Patient, open_state: Callable[[], State], open_store: Calla
     )
     yield from _folder(patient.folder)
     yield _service(patient.folder)
-    if not (patient.folder / "state.db").exists():
+    if not (on_server(patient.configuration.state) or (patient.folder / "state.db").exists()):
         yield Check("data", True, "empty", {"folder": str(patient.folder)})
         return
     yield from _opened("state", open_state, lambda state: _state(patient, state))
-    if (patient.folder / "mentions.db").exists() or patient.configuration.store.engine != "sqlite":
+    if is_there(patient.folder, patient.configuration.store):
         yield from _opened("store", open_store, _store)
     else:
         yield Check("store", True, "empty", {"folder": str(patient.folder)})

@@ -75,8 +75,8 @@ def prepare(configuration: Configuration, folder: Path, clock: Clock) -> None:
     from pipeline.store.opening import open_store
 
     with (
-        closing(open_state(folder)) as state,
-        closing(open_store(folder, configuration.store.engine, clock=clock, erased=erased_in(state))) as store,
+        closing(open_state(folder, configuration.state)) as state,
+        closing(open_store(folder, configuration.store, clock=clock, erased=erased_in(state))) as store,
     ):
         apply_erasures(state, store, folder, clock)
         apply_open(state, store, clock)

@@ -37,10 +37,10 @@ def watch_forever(load: Load, folder: Path, clock: Clock, stop: Event) -> None:
     from pipeline.store.opening import open_store
 
     configuration = load()
-    engine, retention = configuration.store.engine, configuration.retention.mentions
+    table, retention = configuration.store, configuration.retention.mentions
     with (
-        closing(open_state(folder)) as state,
-        closing(open_store(folder, engine, clock=clock, retention=retention, erased=erased_in(state))) as store,
+        closing(open_state(folder, configuration.state)) as state,
+        closing(open_store(folder, table, clock=clock, retention=retention, erased=erased_in(state))) as store,
         closing(Background("delivery", lambda: deliver(load(), state, clock))) as delivery,
     ):
         jobs = Jobs()

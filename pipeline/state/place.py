@@ -28,6 +28,11 @@ def state_url(folder: Path, table: StateTable | None = None, environment: Mappin
     return parse_address(text) if text else sa.make_url(sqlite_url(folder))
 
 
+def on_server(table: StateTable | None, environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether the state is in a server's database instead of the data folder. Raises SecretMissing."""
+    return bool(_configured(table, environment))
+
+
 def parse_address(text: str) -> sa.URL:
     """An address of PostgreSQL as people write it. Raises StateAddress; the text may hold a password."""
     scheme, _, rest = text.strip().partition("://")

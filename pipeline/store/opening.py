@@ -9,26 +9,72 @@ from datetime import timedelta
 from pathlib import Path
 
 from pipeline.clock import Clock
+from pipeline.configuration import StoreTable
+from pipeline.secrets import SecretMissing
 from pipeline.store.protocol import Store, StoreError
 from pipeline.store.sqlite.migrations import schema_version, upgrade, version_of
 from pipeline.store.sqlite.store import SqliteStore, none_erased
 
 FILE = "mentions.db"
+READERS_PATIENCE = timedelta(seconds=1)
+"""The most that reading tries again while nodes of a server are away."""
 
 
 def open_store(
     folder: Path,
-    engine: str,
+    table: StoreTable,
     *,
     clock: Clock,
     retention: timedelta | None = None,
     read_only: bool = False,
     erased: Callable[[Sequence[str]], set[str]] = none_erased,
 ) -> Store:
-    """The store of a data folder. Raises StoreError for an unknown engine or a file of another release."""
-    if engine != "sqlite":
-        raise StoreError(f"unknown store engine {engine!r}; known: sqlite")
+    """The store of a data folder: the file in it, or the server that ``table`` names.
+
+    Raises StoreError where it is not there, cannot be used or is of another release.
+    """
+    if table.engine == "elasticsearch":
+        return _on_elasticsearch(table, clock=clock, retention=retention, read_only=read_only, erased=erased)
     return SqliteStore(folder / FILE, clock=clock, retention=retention, read_only=read_only, erased=erased)
+
+
+def is_there(folder: Path, table: StoreTable) -> bool:
+    """Whether reading can begin; a server is taken to be there until it is asked."""
+    return table.engine != "sqlite" or (folder / FILE).exists()
+
+
+def _on_elasticsearch(
+    table: StoreTable,
+    *,
+    clock: Clock,
+    retention: timedelta | None,
+    read_only: bool,
+    erased: Callable[[Sequence[str]], set[str]],
+) -> Store:
+    """The store on the configured nodes. Imported here: whoever keeps mentions in a file does not pay for it."""
+    from pipeline.store.elastic.client import connect, require_server
+    from pipeline.store.elastic.store import ElasticStore
+
+    if read_only:  # somebody waits for a page; whoever writes has a spool and can wait
+        table = table.model_copy(update={"patience": min(table.patience, READERS_PATIENCE)})
+    try:
+        client = connect(table)
+    except SecretMissing as error:
+        raise StoreError(str(error)) from error
+    try:
+        require_server(client)
+        return ElasticStore(
+            client,
+            table.prefix,
+            clock=clock,
+            retention=retention,
+            read_only=read_only,
+            erased=erased,
+            replicas=table.replicas,
+        )
+    except BaseException:
+        client.close()
+        raise
 
 
 def schema_of(folder: Path) -> tuple[int, int]:

@@ -19,13 +19,13 @@ def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
     here = desk(config)
     patient = Patient(here.configuration, here.folder, here.clock, _warnings(here))
-    engine = here.configuration.store.engine
+    table = here.configuration.store
     checks = [
         (check.name, check.good, _said(here, check.phrase, check.values), check.values)
         for check in examine(
             patient,
-            lambda: open_state(here.folder),
-            lambda: open_store(here.folder, engine, clock=here.clock, read_only=True),
+            lambda: open_state(here.folder, here.configuration.state),
+            lambda: open_store(here.folder, table, clock=here.clock, read_only=True),
         )
     ]
     good = all(fine for _, fine, _, _ in checks)

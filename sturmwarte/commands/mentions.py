@@ -80,7 +80,9 @@ def _house(here: Desk) -> House:
 
 def _stored(here: Desk) -> bool:
     """Whether there is any mention yet; says so to the person if not."""
-    there = (here.folder / "mentions.db").exists()
+    from pipeline.store.opening import is_there
+
+    there = is_there(here.folder, here.configuration.store)
     if not there:
         note(here.say("nothing_stored", file=str(here.folder)))
     return there

@@ -87,13 +87,21 @@ def _told(error: Exception) -> tuple[str, int] | None:
     name = type(error).__name__
     if name == "ConfigurationError":
         return error.text(speech), USAGE  # type: ignore[attr-defined]
-    if name in ("BackupError", "BadParameter", "NothingCrawled", "IncidentClosed"):
+    if name in ("BackupError", "StateAddress", "BadParameter", "NothingCrawled", "IncidentClosed"):
         return str(error), USAGE
     if name == "UnknownIncident":
         return speech.say("command.unknown_incident", name=str(error)), USAGE
     if name == "NotReady":
         return speech.say("command.nothing_stored", file=getattr(error, "missing", "")), UNAVAILABLE
-    if name in ("StoreError", "QueryTimeout", "StateVersion", "SecretMissing", "AlreadyRunning", "OperationalError"):
+    if name in (
+        "StoreError",
+        "QueryTimeout",
+        "StateVersion",
+        "StateUnavailable",
+        "SecretMissing",
+        "AlreadyRunning",
+        "OperationalError",
+    ):
         return str(error), UNAVAILABLE
     if isinstance(error, OSError):
         return speech.say("command.system", error=str(error)), UNAVAILABLE
@@ -119,7 +127,7 @@ class Desk:
         """The state database of the data folder."""
         from pipeline.state.opening import open_state
 
-        with closing(open_state(self.folder)) as state:
+        with closing(open_state(self.folder, self.configuration.state)) as state:
             yield state
 
     @contextmanager
@@ -128,13 +136,13 @@ class Desk:
         from pipeline.erasure import erased_in
         from pipeline.store.opening import open_store
 
-        engine, retention = self.configuration.store.engine, self.configuration.retention.mentions
+        table, retention = self.configuration.store, self.configuration.retention.mentions
         with ExitStack() as stack:
             if read_only:
-                store = open_store(self.folder, engine, clock=self.clock, read_only=True)
+                store = open_store(self.folder, table, clock=self.clock, read_only=True)
             else:
                 erased = erased_in(stack.enter_context(self.state()))
-                store = open_store(self.folder, engine, clock=self.clock, retention=retention, erased=erased)
+                store = open_store(self.folder, table, clock=self.clock, retention=retention, erased=erased)
             yield stack.enter_context(closing(store))
 
 

@@ -12,7 +12,7 @@ from crawlers.raw import RawPages, note
 from pipeline import erasure, maintenance
 from pipeline.build import build_pipeline
 from pipeline.clock import ManualClock
-from pipeline.configuration import Configuration
+from pipeline.configuration import Configuration, StoreTable
 from pipeline.identity import uid_of
 from pipeline.item import Item, Published
 from pipeline.query.tree import EVERYTHING
@@ -73,7 +73,7 @@ class House:
             connection.execute(sa.insert(result).values(**found, **words))
 
     def opened(self):
-        return open_store(self.folder, "sqlite", clock=CLOCK, erased=erasure.erased_in(self.state))
+        return open_store(self.folder, StoreTable(), clock=CLOCK, erased=erasure.erased_in(self.state))
 
     def erase(self):
         names = {"reason": "asked for by mail", "by": "chris"}
@@ -140,7 +140,7 @@ def test_an_older_backup_does_not_bring_the_erased_back(house, tmp_path):
     house.state.close()
     maintenance.restore(copy, house.folder, clock=CLOCK, force=True)
     prepare(TOLD, house.folder, CLOCK)
-    with closing(open_store(house.folder, "sqlite", clock=CLOCK, read_only=True)) as store:
+    with closing(open_store(house.folder, StoreTable(), clock=CLOCK, read_only=True)) as store:
         assert [mention.uid for mention in store.scan(EVERYTHING)] == [GOOD]
     assert list(Spool(house.folder / "spool").waiting()) == []
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from alerts.incidents import get_incident
 from pipeline import maintenance
 from pipeline.clock import ManualClock
-from pipeline.configuration import Configuration
+from pipeline.configuration import Configuration, StoreTable
 from pipeline.query.tree import EVERYTHING
 from pipeline.secrets import author_key
 from pipeline.state import opening
@@ -47,7 +47,7 @@ def test_a_folder_of_the_first_schema_is_refused_and_then_upgraded(old):
         (False, {"entry": "anstieg", "query": "", "surged": True}),
         (True, {"entry": "wort", "query": "", "surged": False}),
     ]
-    with closing(open_store(old, "sqlite", clock=CLOCK)) as store:
+    with closing(open_store(old, StoreTable(), clock=CLOCK)) as store:
         mentions = list(store.scan(EVERYTHING))
         assert (len(mentions), store.check()) == (6, [])
         assert [len(store.history(m.uid)) for m in mentions] == [2, 1, 1, 1, 1, 1]
@@ -74,7 +74,7 @@ def test_newer_folders_are_refused(old):
     with pytest.raises(StateVersion, match="newer"):
         open_state(old)
     with pytest.raises(StoreError, match="newer"):
-        open_store(old, "sqlite", clock=CLOCK)
+        open_store(old, StoreTable(), clock=CLOCK)
 
 
 def test_the_migrations_make_the_tables_of_the_code(tmp_path):
@@ -100,7 +100,7 @@ def test_backup_and_restore_give_the_same_folder_and_hold_unsent_messages(old, t
     fresh = tmp_path / "restored"
     maintenance.restore(target, fresh, clock=CLOCK)
     assert (fresh / "author.key").read_bytes() == (old / "author.key").read_bytes()
-    with closing(open_store(fresh, "sqlite", clock=CLOCK)) as store:
+    with closing(open_store(fresh, StoreTable(), clock=CLOCK)) as store:
         assert (store.count(EVERYTHING)[0], store.check()) == (6, [])
     with closing(open_state(fresh)) as state:
         with state.read() as connection:
@@ -121,7 +121,7 @@ def test_what_is_older_than_the_retention_goes_with_all_that_quotes_it(old):
     maintenance.upgrade(old, clock=CLOCK)
     told = Configuration.model_validate({"retention": {"mentions": "30d"}})
     limit = datetime(2026, 11, 20, 11, 20, tzinfo=UTC)
-    with closing(open_state(old)) as state, closing(open_store(old, "sqlite", clock=CLOCK)) as store:
+    with closing(open_state(old)) as state, closing(open_store(old, StoreTable(), clock=CLOCK)) as store:
         with state.begin() as connection:
             for number, at in ((1, limit - timedelta(seconds=1)), (2, limit)):
                 head = {"source": "suche", "query": "x", "at": at, "unresponsive": []}
@@ -158,7 +158,7 @@ def test_what_is_no_backup_or_damaged_is_refused_and_leaves_the_folder_alone(old
     target.write_bytes(content[:place] + b"XXXX" + content[place + 4 :])
     with pytest.raises(maintenance.BackupError, match="damaged"):
         maintenance.restore(target, old, clock=CLOCK, force=True)
-    with closing(open_store(old, "sqlite", clock=CLOCK)) as store:
+    with closing(open_store(old, StoreTable(), clock=CLOCK)) as store:
         assert store.count(EVERYTHING)[0] == 6
 
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from pipeline.build import build_pipeline
 from pipeline.clock import ManualClock
-from pipeline.configuration import Configuration
+from pipeline.configuration import Configuration, StoreTable
 from pipeline.item import Item, Published
 from pipeline.query.tree import EVERYTHING
 from pipeline.run import Fed
@@ -42,7 +42,7 @@ def item(number: int, text: str, author: str | None = "Elif", **over: object) ->
 @pytest.fixture
 def house(tmp_path):
     clock = ManualClock(NOW)
-    with closing(open_state(tmp_path)) as state, closing(open_store(tmp_path, "sqlite", clock=clock)) as store:
+    with closing(open_state(tmp_path)) as state, closing(open_store(tmp_path, StoreTable(), clock=clock)) as store:
         yield build_pipeline(TOLD, store, state, folder=tmp_path, clock=clock), store, state, tmp_path
 
 

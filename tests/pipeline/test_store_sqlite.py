@@ -16,9 +16,10 @@ import pytest
 from building import NOON, mention, opinion, uid
 
 from pipeline.clock import ManualClock
+from pipeline.configuration import StoreTable
 from pipeline.query.parse import parse
 from pipeline.query.tree import EVERYTHING, Field, OneOpinion, Query, Uids, Words
-from pipeline.store.opening import open_store
+from pipeline.store.opening import is_there, open_store
 from pipeline.store.protocol import QueryTimeout, StoreError
 from pipeline.store.sqlite import migrations
 from pipeline.store.sqlite.checking import reindex
@@ -45,9 +46,11 @@ def _sql(path: Path, *statements: str) -> None:
     connection.close()
 
 
-def test_an_unknown_engine_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="known: sqlite"):
-        open_store(tmp_path, "oracle", clock=CLOCK)
+def test_a_table_that_names_no_server_opens_the_file(tmp_path: Path) -> None:
+    assert not is_there(tmp_path, StoreTable())
+    open_store(tmp_path, StoreTable(), clock=CLOCK).close()
+    assert is_there(tmp_path, StoreTable())
+    assert (tmp_path / "mentions.db").stat().st_size > 0
 
 
 def test_reading_needs_a_file(path: Path) -> None:

@@ -37,7 +37,7 @@ from crawlers.raw import RawPages
 from crawlers.service import crawl_once
 from dashboards.app import create
 from pipeline.clock import ScaledClock
-from pipeline.configuration import Configuration
+from pipeline.configuration import Configuration, StoreTable
 from pipeline.mention import Mention
 from pipeline.query.tree import EVERYTHING
 from pipeline.spool import Spool
@@ -137,7 +137,7 @@ class World:
         """One look of the rules, one round of the post."""
         with (
             closing(open_state(self.data)) as state,
-            closing(open_store(self.data, "sqlite", clock=self.clock)) as store,
+            closing(open_store(self.data, StoreTable(), clock=self.clock)) as store,
         ):
             watch.look(self.configuration, store, state, self.clock, self.data)
             watch.deliver(self.configuration, state, self.clock)
@@ -147,7 +147,7 @@ class World:
             return list(connection.execute(sa.select(outbox)))
 
     def mentions(self, source: str = "odd") -> list[Mention]:
-        with closing(open_store(self.data, "sqlite", clock=self.clock)) as store:
+        with closing(open_store(self.data, StoreTable(), clock=self.clock)) as store:
             found = sorted(store.scan(EVERYTHING), key=lambda mention: (mention.event_time, mention.crawled.text))
         return [mention for mention in found if mention.first_source == source]
 
@@ -828,7 +828,7 @@ def test_a_change_is_taken_over_and_a_typo_leaves_the_last_good_one_in_force(wor
     one = f'[sources.well]\nspider = "feed"\nurl = "{world.web.url}/well"\n'
     file.write_text(head + one, "utf-8")
     with closing(open_state(world.data)) as state:
-        live = LiveConfiguration(file, build_registry(), Recorder(state, world.clock), world.data)
+        live = LiveConfiguration(file, build_registry(), Recorder(world.clock, state), world.data)
         file.write_text(head + one + '[sources.odd]\nspidr = "feed"\n', "utf-8")
         assert set(live().sources) == {"well"}
         code, _, said = world.command("doctor")
@@ -848,7 +848,7 @@ def test_a_full_disk_does_not_keep_a_right_configuration_away(world: World, monk
     file = world.folder / "sturmwarte.toml"
     file.write_text(f'contact = "a@example.org"\ndata = "{world.data}"\n', "utf-8")
     with closing(open_state(world.data)) as state:
-        live = LiveConfiguration(file, build_registry(), Recorder(state, world.clock), world.data)
+        live = LiveConfiguration(file, build_registry(), Recorder(world.clock, state), world.data)
         monkeypatch.setattr("sturmwarte.live.shutil.copyfile", full)
         file.write_text(f'contact = "other@example.org"\ndata = "{world.data}"\n', "utf-8")
         assert live().contact == "other@example.org"

@@ -12,7 +12,7 @@ from loopback import loopback
 from lxml import html
 
 from crawlers.service import crawl_once
-from pipeline.configuration import Configuration
+from pipeline.configuration import Configuration, StoreTable
 from pipeline.examples import EXAMPLE_BRANDS
 from pipeline.query.tree import EVERYTHING
 from pipeline.store.opening import open_store
@@ -106,7 +106,7 @@ def test_the_telekom_topic_and_then_one_new_post_and_one_edit(tmp_path):
     with loopback(board) as web:
         told = configuration({"forum": {"spider": "phpbb", "url": f"{web.url}/viewforum.php?f=2"}})
         crawl_once(told, tmp_path, clock)
-        with closing(open_store(tmp_path, "sqlite", clock=clock)) as store:
+        with closing(open_store(tmp_path, StoreTable(), clock=clock)) as store:
             mentions = sorted(store.scan(EVERYTHING), key=lambda mention: mention.event_time)
         assert [m.crawled.text for m in mentions] == [post["text"] for post in truth]
         assert [m.event_time for m in mentions] == [datetime.fromisoformat(post["iso"]) for post in truth]
@@ -127,7 +127,7 @@ def test_the_telekom_topic_and_then_one_new_post_and_one_edit(tmp_path):
         crawl_once(told, tmp_path, clock)
         assert len(web.asked) <= 3, web.asked
         clock.advance(minutes=1)
-        with closing(open_store(tmp_path, "sqlite", clock=clock)) as store:
+        with closing(open_store(tmp_path, StoreTable(), clock=clock)) as store:
             after = {m.uid: m for m in store.scan(EVERYTHING)}
             known = {m.uid: m for m in mentions}
             new = [m for uid, m in after.items() if uid not in known]
@@ -149,7 +149,7 @@ def test_a_run_without_changes_stores_nothing_and_asks_for_the_list_alone(tmp_pa
         web.asked.clear()
         crawl_once(told, tmp_path, clock)
         assert web.asked == ["/viewforum.php?f=2"]
-    with closing(open_store(tmp_path, "sqlite", clock=clock)) as store:
+    with closing(open_store(tmp_path, StoreTable(), clock=clock)) as store:
         assert store.count(EVERYTHING)[0] == 27
         assert {m.revision for m in store.scan(EVERYTHING)} == {1}
 
@@ -171,7 +171,7 @@ def test_feeds_of_real_programs(tmp_path, name, expected):
         about = {"about": "telekom"}  # everything becomes a mention, so that nothing read is missed
         told = configuration({"feed": {"spider": "feed", "url": f"{web.url}/feed", "full_text": False, **about}})
         [report] = crawl_once(told, tmp_path, clock)
-    with closing(open_store(tmp_path, "sqlite", clock=clock)) as store:
+    with closing(open_store(tmp_path, StoreTable(), clock=clock)) as store:
         assert store.count(EVERYTHING)[0] == expected, report
 
 
@@ -183,7 +183,7 @@ def test_result_lists_of_real_searches(tmp_path, name, expected):
     with loopback(lambda path, query: (200, kind, (PAGES / file).read_bytes())) as web:
         source = {"spider": "searxng", "url": f"{web.url}/search", "queries": ["telekom"], "about": "telekom"}
         crawl_once(configuration({"search": source}), tmp_path, clock)
-    with closing(open_store(tmp_path, "sqlite", clock=clock)) as store:
+    with closing(open_store(tmp_path, StoreTable(), clock=clock)) as store:
         assert 0 < store.count(EVERYTHING)[0] <= count
 
 
@@ -209,7 +209,7 @@ def test_articles_of_german_newspapers(tmp_path):
     with loopback(site) as web:
         feed = {"spider": "feed", "url": f"{web.url}/feed", "channel": "news", "about": "telekom", "backfill": "9999d"}
         crawl_once(configuration({"news": feed}), tmp_path, clock)
-        with closing(open_store(tmp_path, "sqlite", clock=clock)) as store:
+        with closing(open_store(tmp_path, StoreTable(), clock=clock)) as store:
             mentions = list(store.scan(EVERYTHING))
     assert len(mentions) == len(pages)
     assert all(len(mention.crawled.text) > 500 for mention in mentions)

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from webhouse import NOW, fill, mention
 
 from pipeline.clock import ManualClock
+from pipeline.configuration import StoreTable
 from pipeline.store.opening import open_store
 from sturmwarte import command
 
@@ -265,7 +266,7 @@ def test_mentions_between_times(run: Run, filled: Path) -> None:
 
 def test_mentions_as_of(run: Run, filled: Path) -> None:
     later = ManualClock(NOW + timedelta(hours=1))
-    with closing(open_store(filled, "sqlite", clock=later)) as store:
+    with closing(open_store(filled, StoreTable(), clock=later)) as store:
         edited = mention("even", "Nordnetz hat einen ganz anderen Tarif.", at=NOW - timedelta(hours=5))
         store.write([replace(edited, crawled=replace(edited.crawled, fetched=NOW))])
     now, before = ((run.lines("mentions", "Tarif", *more)) for more in ((), ("--as-of", f"{NOW:%Y-%m-%dT%H:%M}")))

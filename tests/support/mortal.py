@@ -121,7 +121,7 @@ class Life:
         self._pipeline = self._mortal_pipeline(self._state, self._clock)
 
     def _mortal_pipeline(self, state: State, clock: Clock) -> Pipeline:
-        opened = open_store(self._folder, self._configuration.store.engine, clock=clock)
+        opened = open_store(self._folder, self._configuration.store, clock=clock)
         store: Any = MortalStore(opened, self._folder / "down", self.reach)
         pipeline = build_pipeline(self._configuration, store, state, folder=self._folder, clock=clock)
         pipeline.spool = MortalSpool(pipeline.spool.folder, self.reach)

@@ -37,6 +37,8 @@ BUSY = frozenset({429, 502, 503, 504})
 """Status of an answer that may be another one in a moment."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 3.0
 """Seconds before the second try, and the most between two tries; each is drawn between half and all of it."""
+FIRST_ANSWER = 10.0
+"""Seconds that the server may take to say what it is."""
 CONNECTIONS = 16
 """Requests to one node at the same time; a further one waits."""
 
@@ -68,7 +70,7 @@ def connect(table: StoreTable) -> Elasticsearch:
 def require_server(client: Elasticsearch) -> tuple[int, int]:
     """Major and minor version of the server. Raises StoreError unless it is an Elasticsearch that we know."""
     with guarded():
-        number = str(client.info()["version"]["number"])
+        number = str(client.options(request_timeout=FIRST_ANSWER).info()["version"]["number"])
     found = re.match(r"(\d+)\.(\d+)", number)
     version = (int(found[1]), int(found[2])) if found else (0, 0)
     if version < OLDEST:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
 from dashboards.api.answers import Problem
@@ -12,6 +13,7 @@ from dashboards.guard import problem
 from dashboards.house import NotReady
 from dashboards.reader import reader
 from dashboards.web.rendering import page
+from pipeline.state.opening import StateUnavailable
 from pipeline.store.protocol import StoreError
 
 KNOWN = (403, 404, 405, 409, 422, 503)
@@ -31,8 +33,13 @@ def install(app: FastAPI) -> None:
             return problem(503, str(error), None)
         return page(reader(request), "waiting.html", 503)
 
+    @app.exception_handler(OperationalError)
+    def stateless(request: Request, error: OperationalError) -> Response:
+        return failed(request, 503, "the state database does not answer", None)
+
+    @app.exception_handler(StateUnavailable)
     @app.exception_handler(StoreError)
-    def unavailable(request: Request, error: StoreError) -> Response:
+    def unavailable(request: Request, error: Exception) -> Response:
         return failed(request, 503, str(error), None)
 
     @app.exception_handler(HTTPException)

@@ -78,7 +78,9 @@ def main(part: str, path: Path, folder: Path) -> None:
     stop, clock = Event(), clock_from()
     stop_on_signals(stop)
     follow_parent()
-    live = LiveConfiguration(path, build_registry(), Recorder(open_state(folder), clock), folder)
+    recorder = Recorder(clock)
+    live = LiveConfiguration(path, build_registry(), recorder, folder)
+    recorder.record_in(open_state(folder, live().state))
     if not stop.is_set():  # told to end while still coming up
         PARTS[part](live, folder, clock, stop)
 

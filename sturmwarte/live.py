@@ -119,23 +119,39 @@ def _half_written(signature: Signature | None) -> bool:
 
 
 class Recorder:
-    """Writes into log and state database what became of a changed configuration."""
+    """Writes into log and state database what became of a changed configuration.
 
-    def __init__(self, state: State, clock: Clock) -> None:
-        self._state, self._clock = state, clock
+    Which state database that is stands in the configuration: what is heard before ``record_in`` is written then.
+    """
+
+    def __init__(self, clock: Clock, state: State | None = None) -> None:
+        self._clock, self._state = clock, state
+        self._heard: ConfigurationError | None = None
+
+    def record_in(self, state: State) -> None:
+        """From now on, into this database."""
+        self._state = state
+        if self._heard is not None:
+            self._try_to_record(self._heard)
 
     def __call__(self, error: ConfigurationError | None) -> None:
         if error is None:
             log.info("the changed configuration is in force")
         else:
             log.error("the changed configuration is wrong, the old one stays in force", findings=str(error))
+        self._heard = error
+        self._try_to_record(error)
+
+    def _try_to_record(self, error: ConfigurationError | None) -> None:
+        if self._state is None:
+            return
         try:
-            self._record(error)
+            self._record(self._state, error)
         except sa.exc.OperationalError as trouble:
             log.error("the state of the configuration could not be recorded", reason=str(trouble.orig))
 
-    def _record(self, error: ConfigurationError | None) -> None:
-        with self._state.begin() as connection:
+    def _record(self, state: State, error: ConfigurationError | None) -> None:
+        with state.begin() as connection:
             connection.execute(sa.delete(meta).where(meta.c.key == REJECTED))
             if error is not None:
                 text = f"{self._clock.now().isoformat()} {error}"

@@ -87,6 +87,9 @@ delay = 0.5
 allow_private = ["127.0.0.1"]
 max_pages = 200
 
+[state]
+url_env = ""
+
 [demo]
 mailbox = "mailbox"
 """

@@ -93,7 +93,7 @@ def test_versions_agree() -> None:
 def test_scrapy_finds_our_spiders_from_the_root() -> None:
     environment = {**os.environ, "SCRAPY_SETTINGS_MODULE": "crawlers.settings"}
     listed = subprocess.run(
-        [sys.executable, "-m", "scrapy", "list"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "scrapy", "list"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=150
     )
     assert listed.returncode == 0, listed.stderr
     assert listed.stdout.split() == sorted(spiders())

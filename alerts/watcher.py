@@ -148,6 +148,7 @@ class Watcher:
             picture = read_picture(conn, self._configuration, brand, now)
             restored = restored_at(conn)
         self._fault("read")
+        self._store.refresh()  # after the watermarks: what they promise is found by the counts
         evaluated = self._evaluate(brand, now, rules, found, picture)
         look = self._judge(msgspec.structs.replace(evaluated, restored=restored))
         self._fault("evaluated")

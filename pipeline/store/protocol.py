@@ -114,6 +114,10 @@ class Store(Protocol):
     def get(self, uids: Sequence[str], *, as_of: datetime | None = None) -> dict[str, Mention]:
         """The mentions with these uids that exist (at that moment)."""
         ...
+    def refresh(self) -> None:
+        """Let what other processes have written be found from now on; whoever counts by watermarks calls it before."""
+        ...
+
 
     def history(self, uid: str) -> list[Revision]:
         """All revisions, oldest first."""

@@ -78,6 +78,9 @@ class ModelStore:
     def get(self, uids: Sequence[str], *, as_of: datetime | None = None) -> dict[str, Mention]:
         return {mention.uid: mention for mention in self._known(as_of) if mention.uid in uids}
 
+    def refresh(self) -> None:
+        """Nothing is ever hidden here."""
+
     def history(self, uid: str) -> list[Revision]:
         return list(self.revisions.get(uid, ()))
 

@@ -137,6 +137,9 @@ class SqliteStore:
 
     # --- reading --------------------------------------------------------------------------------------------------
 
+    def refresh(self) -> None:
+        """See the protocol. Every transaction sees all that was committed before it."""
+
     def get(self, uids: Sequence[str], *, as_of: datetime | None = None) -> dict[str, Mention]:
         """See the protocol."""
         with self._connections.reading() as connection:

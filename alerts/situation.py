@@ -163,7 +163,7 @@ def build(configuration: Configuration, store: Store, picture: Picture, now: dat
     negative = [mention for mention in mentions if is_negative(mention, brand)]
     tones = [opinion.tone for mention in mentions if (opinion := opinion_of(mention, brand))]
     expected = expected_posts(usual, picture.views, start, end)
-    ratio = _persons_per_post(store, brand, start, end)
+    ratio = persons_per_post(store, brand, start, end)
     low, high = usual_range(expected, usual.dispersion) if usual and expected is not None else (None, None)
     incident, recorded = picture.incident, picture.evaluation
     return Facts(
@@ -254,7 +254,7 @@ def _persons_by(negative: Iterable[Mention], key: Any) -> tuple[tuple[str, int],
     return tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _persons_per_post(store: Store, brand: str, start: datetime, end: datetime) -> float:
+def persons_per_post(store: Store, brand: str, start: datetime, end: datetime) -> float:
     """Critical persons per critical post in windows of that width over the week before; 1 where there were none."""
     width = end - start
     begin = start - RATIO_SPAN

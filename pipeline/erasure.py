@@ -1,7 +1,8 @@
 """Erasing persons and posts for ever; only the bar stays.
 
-What goes: mentions and their history, what waits in spool and quarantine, raw pages, words in result lists, and
-messages that quote them: sent ones lose their bytes, unsent ones are given up (see ``pipeline.quoting``).
+What goes: mentions and their history, what waits in spool and quarantine, raw pages, words in result lists (and their
+copies beside mentions), and messages that quote them: sent ones lose their bytes, unsent ones are given up (see
+``pipeline.quoting``).
 
 Order: the bar first, so that nothing comes back meanwhile; the store last, so that after a death in between the
 same call finds what it has still to do.
@@ -23,6 +24,7 @@ from pipeline.spool import Spool
 from pipeline.state.database import State
 from pipeline.state.tables import audit, erasure, raw_page, result
 from pipeline.store.protocol import Store
+from pipeline.store.side import side_of
 
 _MANY = 500
 
@@ -109,6 +111,8 @@ def _carry_out(state: State, store: Store, folder: Path, uids: Collection[str], 
     remove_pages(folder / "raw", pages)
     spool.forget(lambda mention: mention.uid in wanted)
     spool.forget_quarantined(wanted)
+    if (side := side_of(store)) is not None:
+        side.forget(sorted(wanted))
     store.erase(sorted(wanted), "erased")
 
 

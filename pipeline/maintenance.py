@@ -26,6 +26,7 @@ from pipeline.state.restored import RESTORED, restored_at
 from pipeline.state.tables import meta, outbox, result, result_list
 from pipeline.store.opening import open_store, schema_of, upgrade_store
 from pipeline.store.protocol import Store
+from pipeline.store.side import side_of
 from pipeline.words import OutboxState
 
 MANIFEST = "manifest.json"
@@ -131,6 +132,8 @@ def purge(configuration: Configuration, store: Store, state: State, now: datetim
     """
     limit = now - configuration.retention.mentions
     mentions = store.purge(limit)
+    if (side := side_of(store)) is not None:
+        side.purge(limit)
     with state.begin() as connection:
         old = sa.select(result_list.c.id).where(result_list.c.at < limit)
         connection.execute(sa.delete(result).where(result.c.list.in_(old)))

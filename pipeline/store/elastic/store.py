@@ -19,6 +19,7 @@ from pipeline.store.elastic.client import guarded
 from pipeline.store.elastic.locating import located
 from pipeline.store.elastic.mapping import prepare
 from pipeline.store.elastic.names import Names, month
+from pipeline.store.elastic.side import ElasticSide
 from pipeline.store.protocol import BIN, Cell, Facet, Page, Persons, Revision, StoreError, Window, Written
 
 
@@ -51,6 +52,7 @@ class ElasticStore:
         self.access = Access(client, Names(prefix), clock, limit)
         with guarded():
             self._analysis = prepare(client, self.access.names, replicas, read_only, month(clock.now()))
+        self.side = ElasticSide(client, self.access.names, replicas=replicas)
 
     def _reading(self) -> Access:
         """For searches over mentions and history: with what this process wrote before."""

@@ -276,6 +276,15 @@ class Node:
         """SIGCONT after ``stop``."""
         os.kill(self.pid, signal.SIGCONT)
 
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Stopped for the length of a block."""
+        self.stop()
+        try:
+            yield
+        finally:
+            self.resume()
+
     def restart(self, nodes: int = 1) -> None:
         """Start again after ``kill``, with the same folders and ports, and wait until the cluster has ``nodes``."""
         self._wait()
@@ -502,7 +511,7 @@ def elastic_prefix(elastic_client: Elasticsearch) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def elastic_secured() -> Iterator[Node]:
-    """A secured node that all tests share. Never kill or stop it."""
+    """A secured node that all tests share. Never kill it; it may be ``stopped`` for a moment."""
     with ExitStack() as stack:
         with skipping():
             node = stack.enter_context(secured_node())

@@ -55,15 +55,15 @@ def connect(table: StoreTable) -> Elasticsearch:
         nodes,
         transport_class=PatientTransport,
         node_class=ExactTrust,
-        max_retries=len(nodes) - 1,  # each other node once; then it is waited
-        retry_on_status=sorted(BUSY) if len(nodes) > 1 else (),
-        retry_on_timeout=len(nodes) > 1,
         max_dead_node_backoff=5,
         **_credentials(table),
     )
     transport = client.transport
     assert isinstance(transport, PatientTransport)
     transport.patience = table.patience.total_seconds()
+    transport.max_retries = len(nodes) - 1  # each other node once; then it is waited
+    transport.retry_on_status = BUSY
+    transport.retry_on_timeout = True
     return client
 
 

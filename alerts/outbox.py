@@ -20,6 +20,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from alerts.links import mail_host
 from alerts.message import Occasion
 from pipeline.state.tables import journal, outbox
+from pipeline.state.workers import is_dead
 from pipeline.words import OutboxState
 
 LEASE = timedelta(minutes=5)
@@ -185,6 +186,13 @@ def reclaim(conn: sa.Connection, worker: str) -> int:
     """
     mine = sa.update(outbox).where(outbox.c.worker == worker, outbox.c.state == OutboxState.READY)
     return conn.execute(mine.values(worker=None, leased_until=None)).rowcount
+
+
+def take_back(conn: sa.Connection, living: str) -> int:
+    """Take back at once what dead senders of this machine had leased; returns how many messages."""
+    taken = outbox.c.worker.is_not(None)
+    holders = conn.scalars(sa.select(outbox.c.worker).where(taken, outbox.c.state == OutboxState.READY).distinct())
+    return sum(reclaim(conn, holder) for holder in holders.all() if holder and is_dead(holder, living))
 
 
 def hold(conn: sa.Connection, now: datetime) -> int:

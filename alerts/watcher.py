@@ -27,6 +27,7 @@ from alerts.posting import post as post_message
 from alerts.registry import in_force
 from alerts.rule import Alert, Rule, Usual
 from alerts.situation import Picture, build, last_known, learning_rule, read_picture, trend, usual_of
+from alerts.turns import Alone, Turns
 from alerts.voices import quoted
 from alerts.windforce import ACKNOWLEDGE_WITHIN, UPDATE_AFTER, Force, Reason, Signs, force, held, missing
 from pipeline.clock import Clock
@@ -110,21 +111,23 @@ class Watcher:
         *,
         post: stages.Post = post_message,
         fault: Callable[[str], None] = no_fault,
+        turns: Turns = Alone(),
     ) -> None:
         self._configuration, self._store, self._state, self._clock = configuration, store, state, clock
-        self._folder, self._post, self._fault = folder, post, fault
+        self._folder, self._post, self._fault, self._turns = folder, post, fault, turns
 
     def tick(self) -> TickReport:
-        """Look at everything once. Where one brand fails the others are looked at first; then its error is raised.
+        """Look at everything that is ours once. Where a brand fails the others are looked at first; then it is raised.
 
         StoreError: the store cannot answer. Nothing is ever half written.
         """
         now = self._clock.now()
         report = TickReport(messages=blind.look(self._configuration, self._state, now, self._post))
         failed: list[Exception] = []
-        for brand in self._configuration.brands:
+        for brand in self._turns.take(list(self._configuration.brands)):
             try:
-                report = self._brand(brand, now, report.plus(brands=1))
+                if self._turns.keep(brand):
+                    report = self._brand(brand, now, report.plus(brands=1))
             except Exception as error:
                 failed.append(error)
         report = report.plus(messages=self._release(now))
@@ -287,7 +290,8 @@ class Watcher:
 
     def _write(self, look: Look, report: TickReport) -> TickReport:
         with self._state.begin() as conn:
-            if books.read(conn, look.brand, look.rules, lock=True) != look.books:
+            mine = self._turns.holds(conn, look.brand)
+            if not mine or books.read(conn, look.brand, look.rules, lock=True) != look.books:
                 return report.plus(overtaken=1)
             self._write_rules(conn, look)
             occasions = [self._owed(conn, incident, look) for incident in look.books.owed]

@@ -23,12 +23,13 @@ from crawlers.settings import clock_seconds
 from crawlers.spider import SourceSpider
 from crawlers.upkeep import Upkeep
 from crawlers.visiting import House, Pipeline, Visitor
-from crawlers.workers import take_back, worker_name
+from crawlers.workers import take_back
 from pipeline.clock import Clock
 from pipeline.configuration import Configuration
 from pipeline.state.database import State
 from pipeline.state.opening import open_state
 from pipeline.state.sources import NO_CONTACT, SourceRow, mark_late, note_trouble, sync
+from pipeline.state.workers import worker_name
 from pipeline.words import Answer, SourceState
 
 log = structlog.get_logger()

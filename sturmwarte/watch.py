@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from threading import Event
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 import structlog
@@ -15,8 +17,12 @@ from pipeline.clock import Clock
 from pipeline.configuration import Configuration
 from pipeline.state.database import State
 from pipeline.state.tables import meta
-from pipeline.store.protocol import Store
-from sturmwarte.jobs import Background, Jobs
+from pipeline.state.workers import worker_name
+from pipeline.store.protocol import Store, StoreError
+from sturmwarte.jobs import Background, Jobs, guarded
+
+if TYPE_CHECKING:
+    from alerts.turns import Turns
 
 log = structlog.get_logger()
 Load = Callable[[], Configuration]
@@ -30,32 +36,53 @@ PURGED = "purged_at"
 
 
 def watch_forever(load: Load, folder: Path, clock: Clock, stop: Event) -> None:
-    """Evaluate, deliver and clean up until told to stop."""
+    """Evaluate, deliver and clean up until told to stop. Several of these share the brands and the messages."""
+    from alerts.turns import Share
     from pipeline.corrections import apply_open
     from pipeline.erasure import erased_in
     from pipeline.state.opening import open_state
     from pipeline.store.opening import open_store
 
-    configuration = load()
+    configuration, worker = load(), worker_name()
     table, retention = configuration.store, configuration.retention.mentions
     with (
         closing(open_state(folder, configuration.state)) as state,
         closing(open_store(folder, table, clock=clock, retention=retention, erased=erased_in(state))) as store,
-        closing(Background("delivery", lambda: deliver(load(), state, clock))) as delivery,
+        closing(Background("delivery", lambda: deliver(load(), state, clock, worker))) as delivery,
+        closing(
+            Background("chronicle", lambda: turns.duty("chronicle", lambda: tell(load(), store, state, clock)))
+        ) as chronicle,
     ):
-        jobs = Jobs()
-        jobs.every(clock.real(LOOK), "watch", lambda: look(load(), store, state, clock, folder))
+        turns, jobs = Share(state, clock, worker), Jobs()
+        jobs.every(clock.real(LOOK), "watch", lambda: look(load(), store, state, clock, folder, turns))
         jobs.every(clock.real(DELIVER), "deliver", delivery)
-        jobs.every(clock.real(KEEP_HOUSE), "purge", lambda: keep_house(load(), store, state, clock))
+        jobs.every(clock.real(LOOK), "chronicle", chronicle)
+        purge = partial(turns.duty, "purge", lambda: keep_house(load(), store, state, clock))
+        jobs.every(clock.real(KEEP_HOUSE), "purge", purge)
         jobs.every(clock.real(KEEP_HOUSE), "corrections", lambda: apply_open(state, store, clock))
-        jobs.run(stop)
+        try:
+            take_back(state, worker)
+            jobs.run(stop)
+        finally:
+            guarded("leave", turns.leave)()
 
 
-def look(configuration: Configuration, store: Store, state: State, clock: Clock, folder: Path) -> None:
-    """One evaluation of all rules, silences and blind sources."""
+def take_back(state: State, worker: str) -> None:
+    """Messages that a sender of this machine had in hand when it died go out at once."""
+    from alerts import outbox
+
+    with state.begin() as connection:
+        outbox.take_back(connection, worker)
+
+
+def look(
+    configuration: Configuration, store: Store, state: State, clock: Clock, folder: Path, turns: Turns | None = None
+) -> None:
+    """One evaluation of all rules, silences and blind sources; of the brands that are ours."""
+    from alerts.turns import Alone
     from alerts.watcher import Watcher
 
-    Watcher(configuration, store, state, clock, folder).tick()
+    Watcher(configuration, store, state, clock, folder, turns=turns or Alone()).tick()
     remember(state, WATCHED, clock.now())
 
 
@@ -76,13 +103,22 @@ def _noted(connection: sa.Connection, key: str) -> datetime | None:
     return datetime.fromisoformat(value) if value else None
 
 
-def deliver(configuration: Configuration, state: State, clock: Clock) -> None:
-    """One try of everything that is due in the outbox."""
+def deliver(configuration: Configuration, state: State, clock: Clock, worker: str | None = None) -> None:
+    """One try of everything that is due in the outbox, under the name of this process."""
     from alerts.delivery import Delivery
     from alerts.notifiers.registry import build
 
-    # a name that outlives a restart takes back at once what the dead process had in hand
-    Delivery(configuration, state, clock, build(configuration), worker="watch").tick()
+    Delivery(configuration, state, clock, build(configuration), worker=worker).tick()
+
+
+def tell(configuration: Configuration, store: Store, state: State, clock: Clock) -> None:
+    """Write beside mentions what happened; what cannot be written now is written later."""
+    from alerts import chronicle
+
+    try:
+        chronicle.write(configuration, store, state, clock.now())
+    except StoreError as error:
+        log.warning("events and series are written later", reason=str(error))
 
 
 def keep_house(configuration: Configuration, store: Store, state: State, clock: Clock) -> None:

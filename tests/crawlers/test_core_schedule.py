@@ -14,13 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawlers import scheduling
-from crawlers.workers import is_dead, take_back, worker_name
+from crawlers.workers import take_back
 from pipeline.configuration import Configuration, StateTable
 from pipeline.state import sources
 from pipeline.state.database import State
 from pipeline.state.opening import open_state
 from pipeline.state.sources import Outcome, get_source, list_sources, make_due, mark_late, next_state, set_paused, sync
 from pipeline.state.tables import host, source
+from pipeline.state.workers import is_dead, worker_name
 from pipeline.words import Answer, Channel, SourceState
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -131,7 +131,7 @@ def test_pages_made_to_hurt_are_read_or_refused(name):
     for reader in readers():
         began = time.process_time()
         check(reader, BOMBS[name])
-        assert time.process_time() - began < 20, reader
+        assert time.process_time() - began < 60, reader
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="the saved pages are not part of the project")

@@ -115,7 +115,8 @@ class Life:
 
     def __init__(self, configuration: Configuration, folder: Path) -> None:
         self._configuration, self._folder = configuration, folder
-        self._clock = RunningClock(datetime(2000, 1, 1, tzinfo=UTC))
+        # slow: however long a round takes, its clock stays within the minute in which the forum stands still
+        self._clock = RunningClock(datetime(2000, 1, 1, tzinfo=UTC), factor=0.1)
         self._wanted, self._composed = "-", False
         self._state = open_state(folder)
         self._pipeline = self._mortal_pipeline(self._state, self._clock)

@@ -53,6 +53,7 @@ def pages() -> dict[str, str]:
         "search.md": search_page(),
         "commands.md": commands_page(),
         "metrics.md": metrics_page(),
+        "indices.md": indices_page(),
     }
 
 
@@ -220,6 +221,29 @@ def _metrics() -> list[Metric]:
 
 def _labels(metric: Metric) -> str:
     return ", ".join(f"`{label}`" for label in getattr(metric, "_labelnames", ()))
+
+
+# --- indices -------------------------------------------------------------------------------------------------
+
+
+def indices_page() -> str:
+    """Every field of every index on Elasticsearch."""
+    from pipeline.store.elastic.meanings import flat, indices
+
+    parts = [
+        'With `engine = "elasticsearch"`: what Kibana, Grafana and `curl` find. All names begin with `prefix`. '
+        "Only Sturmwarte writes here; what others change is lost or in its way. Times are UTC. `nested` fields are "
+        "searched as one, such as `opinions:{ brand:telekom and tone:negative }` in Kibana.",
+    ]
+    for name, sentence, time, properties, meanings in indices():
+        kinds = dict(flat(properties))
+        rows = [(f"`{field}`", kinds[field], meaning) for field, meaning in meanings.items()]
+        lead = f"{sentence} Time field: `{time}`." if time else sentence
+        if name.endswith("-history"):
+            parts.append(f"## {name}\n\n{lead}")
+        else:
+            parts.append(f"## {name}\n\n{lead}\n\n{table(('field', 'type', 'meaning'), rows)}")
+    return _page("Indices", parts)
 
 
 # --- writing -------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from alerts.registry import rules
 from crawlers.registry import spiders
 from pipeline import toml
 from pipeline.query.fields import MEANINGS, SHAPES
+from pipeline.store.elastic.meanings import flat, indices
 from sturmwarte import reference
 from sturmwarte.command import build
 from sturmwarte.reference_types import default_of, type_of
@@ -78,6 +79,14 @@ def test_every_key_of_the_configuration_is_described() -> None:
 
 def test_every_field_of_a_search_has_a_meaning() -> None:
     assert MEANINGS.keys() == SHAPES.keys()
+
+
+def test_every_field_of_every_index_has_a_meaning() -> None:
+    for name, _, time, properties, meanings in indices():
+        types = dict(flat(properties))
+        assert types.keys() == meanings.keys(), name
+        assert [field for field, said in meanings.items() if not said.endswith((".", "…", "}"))] == [], name
+        assert types.get(time, "date") == "date"
 
 
 def test_types_and_defaults_are_told_in_plain_words() -> None:

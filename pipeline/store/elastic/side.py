@@ -32,7 +32,8 @@ REMEMBERED = 100_000
 """Rows of which is known how they were written last."""
 
 _DATE, _KEYWORD, _INT, _DOUBLE = {"type": "date"}, {"type": "keyword"}, {"type": "integer"}, {"type": "double"}
-_TEXT = {"type": "text", "analyzer": "german", "fields": {"raw": {"type": "keyword", "ignore_above": 1024}}}
+_TEXT = {"type": "text", "analyzer": "german"}
+_TITLE = {**_TEXT, "fields": {"raw": {"type": "keyword", "ignore_above": 1024}}}
 _LONG_WORD = {"type": "keyword", "ignore_above": 2048}
 
 MAPPINGS: Mapping[SideIndex, Mapping[str, Mapping[str, Any]]] = {
@@ -41,7 +42,7 @@ MAPPINGS: Mapping[SideIndex, Mapping[str, Mapping[str, Any]]] = {
         **dict.fromkeys(("kind", "what", "brand", "source", "rule", "incident", "by"), _KEYWORD),
         **dict.fromkeys(("rule_version", "level", "previous", "persons", "observed"), _INT),
         **dict.fromkeys(("expected", "low", "high", "return_period_days"), _DOUBLE),
-        "text": _TEXT,
+        "text": _TITLE,
         "identity": {"type": "keyword", "index": False, "doc_values": False},
     },
     SideIndex.RESULTS: {
@@ -49,7 +50,8 @@ MAPPINGS: Mapping[SideIndex, Mapping[str, Mapping[str, Any]]] = {
         **dict.fromkeys(("source", "query", "uid", "engines", "domain"), _KEYWORD),
         "url": _LONG_WORD,
         "position": _INT,
-        **dict.fromkeys(("title", "snippet"), _TEXT),
+        "title": _TITLE,
+        "snippet": _TEXT,
     },
     SideIndex.SERIES: {
         "at": _DATE,

@@ -23,6 +23,7 @@ from sturmwarte.commands import (
     parse,
     run,
     sources,
+    state,
     transfer,
 )
 from sturmwarte.speech import speech_for
@@ -32,6 +33,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "check": check.check,
     "run": run.run,
     "crawl": run.crawl,
+    "watch": run.watch,
+    "serve": run.serve,
     "parse": parse.parse,
     "match": match.match,
     "mentions": mentions.mentions,
@@ -47,7 +50,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "upgrade": care.upgrade,
     "demo": run.demo,
 }
-GROUPS = {"silence": incidents.silence, "sources": sources.sources, "mail": mail.mail}
+GROUPS = {"silence": incidents.silence, "sources": sources.sources, "mail": mail.mail, "state": state.state}
 
 
 def build(speech: Speech | None = None) -> Any:

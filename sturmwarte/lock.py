@@ -1,4 +1,4 @@
-"""One data folder, one running service."""
+"""One data folder, one running service; or any number of its parts, each a process of its own."""
 
 from __future__ import annotations
 
@@ -23,15 +23,16 @@ class AlreadyRunning(Exception):
 
 
 @contextmanager
-def service_lock(folder: Path, wait: float = WAIT) -> Iterator[int]:
+def service_lock(folder: Path, wait: float = WAIT, *, beside_others: bool = False) -> Iterator[int]:
     """Hold the folder; yields the descriptor that children inherit, so that it stays held while any of them lives.
 
+    ``beside_others``: together with others that say so, too; a whole service and single parts exclude each other.
     Raises AlreadyRunning, at once where the holder lives, else after ``wait`` seconds.
     """
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder / FILE, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        _acquire(descriptor, folder, wait)
+        _acquire(descriptor, folder, wait, fcntl.LOCK_SH if beside_others else fcntl.LOCK_EX)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield descriptor
@@ -39,9 +40,9 @@ def service_lock(folder: Path, wait: float = WAIT) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _acquire(descriptor: int, folder: Path, wait: float) -> None:
+def _acquire(descriptor: int, folder: Path, wait: float, kind: int) -> None:
     deadline = time.monotonic() + wait
-    while not _try(descriptor):
+    while not _try(descriptor, kind):
         pid = _pid(descriptor)
         if _alive(pid) or time.monotonic() >= deadline:
             raise AlreadyRunning(folder, pid)
@@ -60,9 +61,9 @@ def running_service(folder: Path) -> int | None:
         os.close(descriptor)
 
 
-def _try(descriptor: int) -> bool:
+def _try(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

@@ -1,4 +1,4 @@
-"""``sturmwarte run``: one parent over three processes, crawl, watch and serve."""
+"""``sturmwarte run``: one parent over three processes, crawl, watch and serve; or over one of them alone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from threading import Event
@@ -24,6 +24,7 @@ PARTS = ("crawl", "watch", "serve")
 def run(
     path: Path,
     *,
+    parts: Sequence[str] = PARTS,
     stop: Event | None = None,
     environment: Mapping[str, str] = os.environ,
     patience: Patience = Patience(),
@@ -31,6 +32,7 @@ def run(
 ) -> None:
     """Run the service of a configuration file until ``stop`` is set or SIGTERM or SIGINT comes.
 
+    With some of ``parts`` only, any number of such processes may run beside each other.
     ``started`` is called once nothing is in the way any more. Raises ConfigurationError, AlreadyRunning,
     StateVersion, SecretMissing before anything is started.
     """
@@ -39,18 +41,20 @@ def run(
 
     path = path.absolute()
     configuration = load(path, build_registry())
-    logs.configure(logging.INFO, part="run", environment=environment)
+    logs.configure(logging.INFO, part="run" if len(parts) > 1 else parts[0], environment=environment)
     stop = stop or Event()
-    with service_lock(configuration.data) as held:
+    with service_lock(configuration.data, beside_others=tuple(parts) != PARTS) as held:
         prepare(configuration, configuration.data, clock_from(environment))
         stop_on_signals(stop)
         started()
-        Supervisor(commands(path, configuration.data), child_environment(environment), patience, (held,)).run(stop)
+        Supervisor(commands(path, configuration.data, parts), child_environment(environment), patience, (held,)).run(
+            stop
+        )
 
 
-def commands(path: Path, folder: Path) -> dict[str, list[str]]:
+def commands(path: Path, folder: Path, parts: Sequence[str] = PARTS) -> dict[str, list[str]]:
     """The command line of each part. ``-P``: the folder one happens to stand in is no place to import from."""
-    return {part: [sys.executable, "-P", "-m", "sturmwarte.child", part, str(path), str(folder)] for part in PARTS}
+    return {part: [sys.executable, "-P", "-m", "sturmwarte.child", part, str(path), str(folder)] for part in parts}
 
 
 def child_environment(environment: Mapping[str, str]) -> dict[str, str]:

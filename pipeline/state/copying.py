@@ -85,14 +85,14 @@ def _copy(old: sa.Connection, new: sa.Connection, table: sa.Table, progress: Pro
         new.execute(sa.insert(table), rows)
         total, count = total + sum(_digest(row) for row in rows), count + len(rows)
         progress(len(rows))
-    return Copied(table=table.name, rows=count, checksum=f"{total % _MODULUS:032x}")
+    return Copied(table=str(table.name), rows=count, checksum=f"{total % _MODULUS:032x}")
 
 
 def _summed(connection: sa.Connection, table: sa.Table) -> Copied:
     total, count = 0, 0
     for rows in _chunks(connection, table):
         total, count = total + sum(_digest(row) for row in rows), count + len(rows)
-    return Copied(table=table.name, rows=count, checksum=f"{total % _MODULUS:032x}")
+    return Copied(table=str(table.name), rows=count, checksum=f"{total % _MODULUS:032x}")
 
 
 def _chunks(connection: sa.Connection, table: sa.Table) -> Iterable[Sequence[dict[str, Any]]]:

@@ -1,4 +1,4 @@
-"""``sturmwarte run``, ``crawl`` and ``demo``: the service, one round by hand, the demonstration."""
+"""``sturmwarte run``, ``crawl``, ``watch``, ``serve`` and ``demo``: the service, its parts, the demonstration."""
 
 from __future__ import annotations
 
@@ -32,23 +32,44 @@ if TYPE_CHECKING:
 @guarded
 def run(config: ConfigOption = None) -> None:
     """help.run"""
+    _run(desk(config, needed=True), None)
+
+
+@guarded
+def watch(config: ConfigOption = None) -> None:
+    """help.watch"""
+    _run(desk(config, needed=True), "watch")
+
+
+@guarded
+def serve(config: ConfigOption = None) -> None:
+    """help.serve"""
+    _run(desk(config, needed=True), "serve")
+
+
+def _run(here: Desk, part: str | None) -> None:
+    """The whole service, or one part of it that others run beside."""
+    from sturmwarte.service import PARTS
     from sturmwarte.service import run as run_service
 
-    here = desk(config, needed=True)
     assert here.file is not None
-    run_service(here.file, started=lambda: _announce(here))
+    run_service(here.file, parts=(part,) if part else PARTS, started=lambda: _announce(here, part))
 
 
-def _announce(here: Desk) -> None:
+def _announce(here: Desk, part: str | None) -> None:
     web = here.configuration.web
-    note(here.say("run.started", url=f"http://{web.host}:{web.port}/", folder=str(here.folder)))
-    if not here.configuration.contact:
+    if part in (None, "serve"):
+        note(here.say("run.started", url=f"http://{web.host}:{web.port}/", folder=str(here.folder)))
+    else:
+        note(here.say("run.part_started", part=part, folder=str(here.folder)))
+    if part in (None, "crawl") and not here.configuration.contact:
         note(here.speech.say("finding.no_contact"))
 
 
 @guarded
 def crawl(
     sources: Annotated[list[str] | None, typer.Argument(metavar="[SOURCE]…", help="option.crawl_sources")] = None,
+    forever: Annotated[bool, typer.Option("--forever", help="option.forever")] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -57,6 +78,11 @@ def crawl(
     from sturmwarte import logs
 
     here = desk(config, needed=True)
+    if forever:
+        if sources or as_json:
+            raise Refused("forever_alone")
+        _run(here, "crawl")
+        return
     if not here.configuration.contact:
         raise Refused("no_contact")
     for source in sources or []:

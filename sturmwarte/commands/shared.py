@@ -87,7 +87,7 @@ def _told(error: Exception) -> tuple[str, int] | None:
     name = type(error).__name__
     if name == "ConfigurationError":
         return error.text(speech), USAGE  # type: ignore[attr-defined]
-    if name in ("BackupError", "StateAddress", "BadParameter", "NothingCrawled", "IncidentClosed"):
+    if name in ("BackupError", "StateAddress", "CopyRefused", "BadParameter", "NothingCrawled", "IncidentClosed"):
         return str(error), USAGE
     if name == "UnknownIncident":
         return speech.say("command.unknown_incident", name=str(error)), USAGE

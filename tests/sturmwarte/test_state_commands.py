@@ -1,0 +1,72 @@
+"""``sturmwarte state copy``: there and back, as a person does it, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from pipeline.configuration import StateTable
+from pipeline.state.opening import open_state
+from pipeline.state.tables import meta
+from sturmwarte import command
+from sturmwarte.lock import service_lock
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LC_ALL", "en_GB.UTF-8")
+    (tmp_path / "sturmwarte.toml").write_text("", "utf-8")
+    with closing(open_state(tmp_path / "data")) as state, state.begin() as connection:
+        connection.execute(sa.insert(meta).values(key="a", value="b"))
+    return tmp_path
+
+
+def run(capsys: Any, *arguments: str) -> tuple[int, str, str]:
+    capsys.readouterr()
+    code = command.invoke(arguments)
+    printed = capsys.readouterr()
+    return code, printed.out, printed.err
+
+
+def test_without_a_server_nothing_is_copied(place: Path, capsys: Any) -> None:
+    code, out, err = run(capsys, "state", "copy", "--to", "postgresql")
+    assert (code, out) == (2, "") and "[state]" in err
+
+
+def test_there_and_back(place: Path, capsys: Any, monkeypatch: Any, postgres_table: StateTable) -> None:
+    monkeypatch.setenv("STURMWARTE_STATE_URL", postgres_table.url.get_secret_value())
+    code, out, _ = run(capsys, "state", "copy", "--to", "postgresql", "--json")
+    told = json.loads(out)
+    assert code == 0 and {table["table"]: table["rows"] for table in told["tables"]}["meta"] == 1
+    assert "PostgreSQL" in told["target"]
+    code, _, err = run(capsys, "state", "copy", "--to", "postgresql")
+    assert code == 2 and "not empty: 1 rows in meta" in err
+    code, _, err = run(capsys, "state", "copy", "--to", "sqlite")
+    assert code == 2 and "not empty" in err
+    (place / "data" / "state.db").rename(place / "old.db")
+    code, out, _ = run(capsys, "state", "copy", "--to", "sqlite")
+    assert code == 0 and "1 rows from the PostgreSQL database" in out
+    with closing(open_state(place / "data")) as state, state.read() as connection:
+        assert connection.execute(sa.select(meta)).all() == [("a", "b")]
+
+
+def test_not_while_the_service_runs(place: Path, capsys: Any, monkeypatch: Any, postgres_table: StateTable) -> None:
+    monkeypatch.setenv("STURMWARTE_STATE_URL", postgres_table.url.get_secret_value())
+    with service_lock(place / "data", beside_others=True), service_lock(place / "data", beside_others=True):
+        code, _, err = run(capsys, "state", "copy", "--to", "postgresql")
+    assert code == 2 and "service is running" in err
+
+
+def test_a_server_that_is_not_there_is_a_sentence(place: Path, capsys: Any, monkeypatch: Any) -> None:
+    monkeypatch.setenv("STURMWARTE_STATE_URL", "postgresql://warte:geheim@127.0.0.1:9/warte")
+    code, _, err = run(capsys, "sources")
+    assert code == 3 and "cannot be reached" in err and "geheim" not in err
+    monkeypatch.setenv("STURMWARTE_STATE_URL", "mysql://warte:geheim@127.0.0.1/warte")
+    code, _, err = run(capsys, "sources")
+    assert code == 2 and "postgresql://" in err and "geheim" not in err

@@ -139,15 +139,16 @@ def _moment(value: float | None) -> str:
 
 def reindex(access: Access) -> int:
     """Make every document anew, tokens, stories and all; returns how many were written. May be repeated."""
+    access.client.indices.refresh(index=access.names.stories)
     older = _all_aliases(access)
     written = 0
     for index, closing in ((access.names.mentions, False), (access.names.history, True)):
         for _ in range(TRIES):
+            access.client.indices.refresh(index=index)
             done, left = _written_anew(access, index, older)
             written += 0 if closing else done
             if not left:
                 break
-            access.client.indices.refresh(index=index)
         else:
             raise StoreError(f"{left} documents keep changing while they are indexed anew: stop other writers first")
     note_analysis(access.client, access.names)

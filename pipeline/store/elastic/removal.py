@@ -103,10 +103,10 @@ def purge(access: Access, before: datetime) -> int:
 
 
 def _wholly_before(access: Access, limit: int, before: datetime) -> list[str]:
-    """Indices of months that had ended by then and hold nothing younger, oldest first."""
-    names = access.names
+    """Indices of months that had ended by then and hold nothing younger, oldest first. The present month stays."""
+    names, now = access.names, month(access.clock.now())
     found = access.client.indices.get(index=names.mentions, features="aliases", filter_path="*.aliases")
-    ended = sorted(index for index in found if names.month_of(index) < month(before))
+    ended = sorted(index for index in found if names.month_of(index) < min(now, month(before)))
     return [index for index in ended if _younger(access, index, limit) == 0]
 
 
@@ -126,7 +126,7 @@ def _drop_month(access: Access, index: str, limit: int) -> int:
     hits = _all(access, index, {"match_all": {}}, [{"uid": "asc"}])
     uids = [hit["_id"] for hit in hits]
     stories.forget_bands(access, uids)
-    ensure_month(client, names, month(access.clock.now()))  # the aliases always stand for something
+    ensure_month(client, names, month(access.clock.now()))  # so that the aliases always stand for something
     access.recent.forget(uids)
     access.months.discard(names.month_of(index))
     client.indices.delete(index=[index, beside], ignore_unavailable=True)

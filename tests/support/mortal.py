@@ -209,7 +209,9 @@ def main() -> None:
     warm_up()
     commands = open(0, "rb", buffering=0)  # noqa: SIM115  shared with the children: none may read ahead
     say("ready")
-    while commands.readline() == b"live\n":
+    for command in iter(commands.readline, b""):
+        if command != b"live\n":
+            continue  # a round whose child was killed before it had read so far
         child = os.fork()
         if child == 0:
             say(f"born {os.getpid()}")

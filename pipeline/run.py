@@ -120,7 +120,7 @@ class Pipeline:
     def _one_by_one(self, steps: Sequence[Step], drafts: list[Draft]) -> tuple[list[Draft], int]:
         """Something in the batch breaks a step: find it, quarantine it, go on with the rest."""
         good: list[Draft] = []
-        broken: list[Quarantined] = []
+        broken: list[tuple[msgspec.Struct, str]] = []
         for draft in drafts:
             try:
                 good.extend(_through(steps, [draft]))
@@ -128,11 +128,8 @@ class Pipeline:
                 raise
             except Exception as error:
                 log.error("item quarantined", uid=draft.uid, source=draft.item.source, reason=repr(error))
-                nameless = replace(draft.item, author=None, author_id=None, parent_author=None)
-                record = msgspec.Raw(msgspec.json.encode(nameless))
-                broken.append(Quarantined(at=self._clock.now(), reason=repr(error), record=record))
-        if broken:
-            self.spool.quarantine(broken)
+                broken.append((_nameless(draft.item), repr(error)))
+        self._quarantine(broken)
         return good, len(broken)
 
     def _write(self, drafts: list[Draft]) -> Fed:
@@ -141,13 +138,24 @@ class Pipeline:
             return Fed()
         written = self.store.write([self._mention(draft) for draft in drafts])
         refused = {uid for uid, _ in written.refused}
+        rejected = written.rejected
+        self._quarantine([(_nameless(draft.item), rejected[draft.uid]) for draft in drafts if draft.uid in rejected])
         self._note_signatures((draft.uid, draft.week, draft.signature) for draft in drafts if draft.uid not in refused)
         return Fed(
             stored=len(written.created),
             revised=len(written.revised),
             unchanged=len(written.unchanged),
-            ignored=len(written.refused),
+            ignored=len(written.refused) - len(rejected),
+            quarantined=len(rejected),
         )
+
+    def _quarantine(self, broken: Sequence[tuple[msgspec.Struct, str]]) -> None:
+        """Keep for a person to look at what cannot be processed or stored; holds no author in clear."""
+        at, encode = self._clock.now(), msgspec.json.encode
+        if broken:
+            self.spool.quarantine(
+                [Quarantined(at=at, reason=why, record=msgspec.Raw(encode(it))) for it, why in broken]
+            )
 
     def _note_signatures(self, signatures: Iterable[tuple[str, int, tuple[int, ...]]]) -> None:
         weeks: dict[int, dict[str, tuple[int, ...]]] = {}
@@ -168,8 +176,11 @@ class Pipeline:
         """What waited in the spool has no story yet: only the store knows its copies."""
         texts = [StoryText(m.uid, m.crawled.text, m.crawled.author, m.event_time) for m in mentions]
         stories = assign(self.store, texts)
-        self.store.write([_with_story(mention, stories[mention.uid]) for mention in mentions])
-        self._note_signatures((uid, story.week, story.bands) for uid, story in stories.items())
+        written = self.store.write([_with_story(mention, stories[mention.uid]) for mention in mentions])
+        rejected = written.rejected
+        self._quarantine([(_of_nobody(m), rejected[m.uid]) for m in mentions if m.uid in rejected])
+        left = ((uid, story) for uid, story in stories.items() if uid not in rejected)
+        self._note_signatures((uid, story.week, story.bands) for uid, story in left)
 
     def _mention(self, draft: Draft) -> Mention:
         item, when = draft.item, placed(draft)
@@ -215,6 +226,15 @@ class Pipeline:
             p_neutral=tone.p_neutral,
             p_positive=tone.p_positive,
         )
+
+
+def _nameless(item: Item) -> Item:
+    return replace(item, author=None, author_id=None, parent_author=None)
+
+
+def _of_nobody(mention: Mention) -> Mention:
+    """Without the pseudonym: what lies in the quarantine is erased by its uid alone."""
+    return replace(mention, crawled=replace(mention.crawled, author=None), later=())
 
 
 def _through(steps: Sequence[Step], drafts: list[Draft]) -> list[Draft]:

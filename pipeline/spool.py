@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -48,8 +49,11 @@ class Unread(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Known(msgspec.Struct):
+    """An item knows its native id, a mention its uid."""
+
     origin: str
-    native_id: str
+    native_id: str = ""
+    uid: str = ""
 
 
 class _Entry(msgspec.Struct):
@@ -67,6 +71,7 @@ class Spool:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._quarantine = folder / "quarantine.ndjson"
+        self._holding = threading.local()
 
     def append(self, records: Sequence[Record]) -> None:
         """Write records durably; returns after fsync. Raises OSError (disk full) with nothing acknowledged."""
@@ -206,10 +211,18 @@ class Spool:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
+        """Alone with the folder. What a drain hands over to may quarantine: its own thread need not wait for itself."""
+        if getattr(self._holding, "lock", False):
+            yield
+            return
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+            self._holding.lock = True
+            try:
+                yield
+            finally:
+                self._holding.lock = False
 
 
 def _append_durably(path: Path, lines: bytes) -> None:
@@ -266,4 +279,4 @@ def _uid_of_entry(line: bytes) -> str | None:
         known = msgspec.json.decode(line, type=_Entry).record
     except msgspec.DecodeError:
         return None
-    return uid_of(known.origin, known.native_id)
+    return known.uid or (uid_of(known.origin, known.native_id) if known.native_id else None)

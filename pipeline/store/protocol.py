@@ -19,6 +19,9 @@ BIN = timedelta(minutes=5)
 
 class StoreError(Exception):
     """The store cannot answer now; the message says why and what to do."""
+REJECTED = "rejected: "
+"""Begins the reason of a mention that is refused for what it is, not for when or whose it is."""
+
 
 
 class QueryTimeout(StoreError):
@@ -32,7 +35,12 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
     revised: tuple[str, ...] = ()
     unchanged: tuple[str, ...] = ()
     refused: tuple[tuple[str, str], ...] = ()
-    """(uid, reason): erased, or older than the retention."""
+    """(uid, reason): erased, older than the retention, or ``REJECTED`` and why the engine cannot hold it."""
+
+    @property
+    def rejected(self) -> dict[str, str]:
+        """uid → reason of those that the engine cannot hold: somebody has to look at them."""
+        return {uid: reason for uid, reason in self.refused if reason.startswith(REJECTED)}
 
 
 class Revision(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,10 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
+from msgspec.structs import replace
 
 from pipeline.build import build_pipeline
 from pipeline.clock import ManualClock
 from pipeline.configuration import Configuration, StoreTable
+from pipeline.identity import uid_of
 from pipeline.item import Item, Published
 from pipeline.query.tree import EVERYTHING
 from pipeline.run import Fed
@@ -16,7 +18,7 @@ from pipeline.secrets import KEY_FILE, SecretMissing
 from pipeline.state.opening import open_state
 from pipeline.state.tables import meta, source
 from pipeline.store.opening import open_store
-from pipeline.store.protocol import StoreError
+from pipeline.store.protocol import REJECTED, StoreError
 from pipeline.words import Channel, Kind, Precision, Reading, ToneLabel, Via, Voice
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -153,6 +155,54 @@ def test_an_item_that_breaks_a_step_is_put_aside_and_the_rest_goes_on(house):
     kept = (pipeline.spool.folder / "quarantine.ndjson").read_text("utf-8")
     assert "broken by a test" in kept
     assert "Detlef" not in kept
+
+
+class Picky:
+    """A store whose engine cannot hold mentions of the word "Bruch"."""
+
+    def __init__(self, store):
+        self._store = store
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    def write(self, mentions):
+        bad = [m.uid for m in mentions if "Bruch" in m.crawled.text]
+        written = self._store.write([m for m in mentions if m.uid not in bad])
+        return replace(written, refused=(*written.refused, *((uid, f"{REJECTED}too much of it") for uid in bad)))
+
+
+def test_what_the_store_rejects_goes_to_the_quarantine_and_the_rest_is_stored(house):
+    pipeline, store, _, _ = house
+    pipeline.store = Picky(store)
+    bad, good = item(1, "Nordnetz Bruch", author="Detlef Grau"), item(2, "Nordnetz läuft gut.")
+    assert pipeline.feed([bad, good]) == Fed(stored=1, quarantined=1)
+    assert pipeline.spool.sizes() == (0, 1)
+    kept = (pipeline.spool.folder / "quarantine.ndjson").read_text("utf-8")
+    assert "rejected: too much of it" in kept
+    assert "Detlef" not in kept
+    assert pipeline.spool.quarantined() == {uid_of("forum.example", "/ p1")}
+
+
+def test_what_the_store_rejects_when_the_spool_is_drained_goes_there_too(house, monkeypatch):
+    pipeline, store, _, _ = house
+
+    def refuse(*arguments, **more):
+        raise StoreError("disk full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "write", refuse)
+        pipeline.feed([item(1, "Nordnetz Bruch", author="Detlef Grau"), item(2, "Nordnetz läuft gut.")])
+    pipeline.store = Picky(store)
+    [pseudonym] = {m.crawled.author for m in pipeline.spool.waiting() if "Bruch" in m.crawled.text}
+    assert pipeline.drain() == 2
+    assert only(store).crawled.text == "Nordnetz läuft gut."
+    assert pipeline.spool.sizes() == (0, 1)
+    rejected = {uid_of("forum.example", "/ p1")}
+    assert pipeline.spool.quarantined() == rejected
+    assert pseudonym not in (pipeline.spool.folder / "quarantine.ndjson").read_text("utf-8")
+    assert pipeline.spool.forget_quarantined(rejected) == 1
+    assert pipeline.spool.sizes() == (0, 0)
 
 
 def test_a_missing_key_beside_data_refuses_to_start(house):

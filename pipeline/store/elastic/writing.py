@@ -28,12 +28,11 @@ from pipeline.store.elastic.mapping import ensure_month
 from pipeline.store.elastic.names import history_id, month
 from pipeline.store.measures import micros
 from pipeline.store.planning import Change, planned
-from pipeline.store.protocol import StoreError, Written
+from pipeline.store.protocol import REJECTED, StoreError, Written
 
 __all__ = ["located", "write"]
 
 ROUNDS = 20
-REJECTED = "rejected: "
 
 
 @dataclass(slots=True)

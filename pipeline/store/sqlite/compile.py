@@ -29,6 +29,11 @@ from pipeline.store.sqlite.functions import FACETS, facet
 
 OPINION_FIELDS = ("tone", "via", "voice")
 _IN_TEXT = "m.id IN (SELECT rowid FROM mention_text WHERE mention_text MATCH ?)"
+_FIRST_OF_STORY = (
+    "m.uid IN (SELECT sw_unhex(value) FROM json_each(?))"
+    " AND COALESCE(json_extract(m.doc, '$.story'), lower(hex(m.uid))) = lower(hex(m.uid))"
+)
+"""The first one of a story carries no story: its own uid is its story."""
 SAME_MENTION = "o.fed_bin = m.fed_bin AND o.id = m.id"
 
 
@@ -43,7 +48,7 @@ class Compiled:
 
 def compile_query(root: Node, stories: Callable[[str], list[str]]) -> Compiled:
     """The SQL of a search. ``stories`` gives all ids of the story that an id belongs to."""
-    root = _resolved(root, stories)
+    root = resolved(root, stories)
     parts = root.parts if isinstance(root, All) else (root,)
     compiled = Compiled()
     wanted, unwanted = [], []
@@ -64,18 +69,17 @@ def compile_query(root: Node, stories: Callable[[str], list[str]]) -> Compiled:
     return compiled
 
 
-def _resolved(node: Node, stories: Callable[[str], list[str]]) -> Node:
-    """With stories replaced by all their ids: members carry the first one's id or are it."""
+def resolved(node: Node, stories: Callable[[str], list[str]]) -> Node:
+    """With stories replaced by all their ids: members carry one of these, or are the first one."""
     match node:
         case Field("story", values):
-            ids = tuple(dict.fromkeys(i for value in values for i in (value, *stories(value))))
-            return Some((Field("story", ids), Uids(frozenset(i for i in ids if _is_uid(i)))))
+            return Field("story", tuple(dict.fromkeys(i for value in values for i in (value, *stories(value)))))
         case All(parts):
-            return All(tuple(_resolved(part, stories) for part in parts))
+            return All(tuple(resolved(part, stories) for part in parts))
         case Some(parts):
-            return Some(tuple(_resolved(part, stories) for part in parts))
+            return Some(tuple(resolved(part, stories) for part in parts))
         case Not(part):
-            return Not(_resolved(part, stories))
+            return Not(resolved(part, stories))
     return node
 
 
@@ -91,10 +95,10 @@ def _text(node: Node) -> str:
             return _any([f"{index} : {_quoted(' '.join(variant))}{star}" for variant in variants])
         case ThreadWords(tokens):
             return f"facet : {_quoted(' '.join(f'w_{token}' for token in tokens))}"
-        case Field(name, values) if name in FACETS:
-            return _any([f"facet : {_quoted(facet(name, value))}" for value in values])
+        case Field(name, values) if name in FACETS and name != "story":
+            return _facets(name, values)
         case OneOpinion((("brand", values),), ()):
-            return _any([f"facet : {_quoted(facet('brand', value))}" for value in values])
+            return _facets("brand", values)
         case All(parts):
             return _all(parts)
         case Some(parts):
@@ -116,6 +120,10 @@ def _any(texts: list[str]) -> str:
     return f"({' OR '.join(texts)})"
 
 
+def _facets(name: str, values: tuple[str, ...]) -> str:
+    return _any([f"facet : {_quoted(facet(name, value))}" for value in values])
+
+
 def _quoted(tokens: str) -> str:
     return '"' + tokens.replace('"', '""') + '"'
 
@@ -124,11 +132,7 @@ def _implied(node: Node) -> list[str]:
     """What the index can already narrow of a condition on an opinion: its brand."""
     match node:
         case OneOpinion(conditions, _):
-            return [
-                _any([f"facet : {_quoted(facet('brand', v))}" for v in vs])
-                for name, vs in conditions
-                if name == "brand"
-            ]
+            return [_facets("brand", values) for name, values in conditions if name == "brand"]
     return []
 
 
@@ -156,6 +160,9 @@ def condition(node: Node) -> tuple[str, list[Any]]:
             return _range(node)
         case OneOpinion():
             return _opinion(node)
+        case Field("story", ids):
+            first = json.dumps([i for i in ids if _is_uid(i)])
+            return f"({_IN_TEXT} OR {_FIRST_OF_STORY})", [_facets("story", ids), first]
         case Field(name, values) if name in OPINION_FIELDS:
             return _opinion(OneOpinion(((name, values),)))
         case Uids(uids):

@@ -12,7 +12,7 @@ from pipeline.query.evaluate import matches
 from pipeline.query.tree import All, Node, OneOpinion, Query
 from pipeline.store.measures import micros, moment
 from pipeline.store.protocol import Facet, Page, Revision
-from pipeline.store.sqlite.compile import SAME_MENTION, Compiled, compile_query
+from pipeline.store.sqlite.compile import SAME_MENTION, Compiled, compile_query, resolved
 from pipeline.store.sqlite.functions import decode
 from pipeline.store.sqlite.rows import LAST_SECOND, UID_BITS
 from pipeline.store.sqlite.stories import all_ids
@@ -100,6 +100,7 @@ def past_hits(
 ) -> list[tuple[int, Mention]]:
     """(id, mention) of replaced revisions that were the known ones then."""
     at, (start, end) = micros(as_of), span
+    root = resolved(query.root, lambda story: all_ids(connection, story))
     rows = connection.execute(
         "SELECT id, doc FROM history WHERE known_to > ? AND known_from <= ? AND id > ? ORDER BY id", (at, at, after)
     )
@@ -109,7 +110,7 @@ def past_hits(
         for row_id, mention in hits
         if (start is None or mention.event_time >= start)
         and (end is None or mention.event_time < end)
-        and matches(query.root, mention)
+        and matches(root, mention)
     ]
 
 
@@ -147,6 +148,7 @@ def count(connection: sqlite3.Connection, query: Query, span: Span, as_of: datet
     return len(people), len(set(people))
 
 
+_OWN_STORY = "COALESCE(json_extract(m.doc, '$.story'), lower(hex(m.uid)))"
 _COLUMNS = {
     "platform": "json_extract(m.doc, '$.crawled.platform')",
     "channel": "json_extract(m.doc, '$.crawled.channel')",
@@ -155,8 +157,7 @@ _COLUMNS = {
     "thread": "json_extract(m.doc, '$.crawled.thread')",
     "domain": "json_extract(m.doc, '$.origin')",
     "lang": "COALESCE(json_extract(m.doc, '$.analysis.lang'), 'none')",
-    "story": "COALESCE((SELECT older FROM story_alias WHERE newer = json_extract(m.doc, '$.story')),"
-    " json_extract(m.doc, '$.story'), lower(hex(m.uid)))",
+    "story": f"COALESCE((SELECT older FROM story_alias WHERE newer = {_OWN_STORY}), {_OWN_STORY})",
 }
 FACET_FIELDS = (*_COLUMNS, "source", "brand", "tone", "via", "voice")
 

@@ -198,6 +198,14 @@ class StateTable(Table):
     url_env: str = Field("STURMWARTE_STATE_URL", description="Environment variable with that address.")
 
 
+class Dashboards(Table):
+    """Dashboards of others beside our pages: ``[dashboards]``."""
+
+    kibana_url: str = Field(
+        "", description="Address of Kibana, with /s/NAME where it is in a space; searches then have a link to it."
+    )
+
+
 class Demo(Table):
     """Set by the demonstration only: ``[demo]``."""
 
@@ -227,6 +235,7 @@ class Configuration(Table):
     counting: Counting = Counting()
     store: StoreTable = StoreTable()
     state: StateTable = StateTable()
+    dashboards: Dashboards = Dashboards()
     demo: Demo = Demo()
 
     @property

@@ -94,6 +94,9 @@ class References:
                 self.add(("sources", name, "url"), "bad_address", value=entry["url"])
         if isinstance(self.raw.get("public_url"), str) and not is_address(self.raw["public_url"]):
             self.add(("public_url",), "bad_address", value=self.raw["public_url"])
+        kibana = self._table("dashboards").get("kibana_url")
+        if isinstance(kibana, str) and kibana and not is_address(kibana):
+            self.add(("dashboards", "kibana_url"), "bad_address", value=without_credentials(kibana))
         for name, entry in self._entries("receivers"):
             if entry.get("notifier", "email") == "email" and "@" not in str(entry.get("address", "")):
                 self.add(("receivers", name, "address"), "bad_mail_address", value=entry.get("address"))
@@ -171,6 +174,8 @@ def _unused_store(configuration: Configuration, add: Add) -> None:
         for key in ("urls", "ca_file", "username", "password_file", "api_key_file"):
             if getattr(configuration.store, key):
                 add(("store", key), "store_unused")
+        if configuration.dashboards.kibana_url:
+            add(("dashboards", "kibana_url"), "store_unused")
 
 
 def _twins(configuration: Configuration, add: Add) -> None:

@@ -13,6 +13,7 @@ from sturmwarte import logs
 from sturmwarte.commands import (
     care,
     check,
+    dashboards,
     doctor,
     erase,
     incidents,
@@ -50,7 +51,13 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "upgrade": care.upgrade,
     "demo": run.demo,
 }
-GROUPS = {"silence": incidents.silence, "sources": sources.sources, "mail": mail.mail, "state": state.state}
+GROUPS = {
+    "silence": incidents.silence,
+    "sources": sources.sources,
+    "mail": mail.mail,
+    "state": state.state,
+    "dashboards": dashboards.dashboards,
+}
 
 
 def build(speech: Speech | None = None) -> Any:

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 
 from dashboards.house import NotReady
+from dashboards.kibana.opening import in_kibana
 from dashboards.memberships import incidents_of
 from dashboards.reader import Reader, ReaderHere
 from dashboards.searching import SPANS, BadParameter, Search, has, narrowed, query_of, search_of, widened
@@ -105,6 +106,7 @@ def found(reader: Reader, search: Search) -> Response:
         first_path=address(search, after=None) if search.after else None,
         copies_path=address(search, copies=not search.copies, after=None),
         frozen_path=address(search, as_of=as_of or reader.now, after=None),
+        kibana=in_kibana(reader.configuration, store, shown, (search.start, search.end), as_of, reader.speech),
         exports=[(form, export_path(search, form)) for form in ("csv", "excel", "jsonl")],
     )
 

@@ -248,6 +248,17 @@ def test_a_store_and_a_state_on_servers_are_accepted(tmp_path: Path) -> None:
     assert ("store.urls", "store_unused") in [(w.field, w.problem) for w in forgotten.warnings]
 
 
+def test_the_address_of_kibana_is_an_address_of_use(tmp_path: Path) -> None:
+    kibana = '[dashboards]\nkibana_url = "{}"\n'
+    (wrong,) = findings(tmp_path, GOOD + kibana.format("://me:hunter2@kibana"))
+    assert (wrong.field, wrong.problem) == ("dashboards.kibana_url", "bad_address")
+    assert "hunter2" not in wrong.text(ENGLISH)
+    unused = examine(write(tmp_path, GOOD + kibana.format("https://kibana.example")), REGISTRY)
+    assert ("dashboards.kibana_url", "store_unused") in [(w.field, w.problem) for w in unused.warnings]
+    used = GOOD + f"[store]\n{ELASTIC}{HERE}" + kibana.format("https://kibana.example/s/pr")
+    assert [w for w in examine(write(tmp_path, used), REGISTRY).warnings if w.problem == "store_unused"] == []
+
+
 def test_secrets_are_never_repeated(tmp_path: Path) -> None:
     text = GOOD + 'password = "hunter2-hunter2"\npassword_env = 17\n'
     with pytest.raises(ConfigurationError) as caught:

@@ -1,0 +1,1 @@
+"""Kibana beside our pages: data views to import, and links that open a search of ours there."""

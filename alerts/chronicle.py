@@ -407,9 +407,12 @@ def _begin(views: Iterable[SourceView], place: _Brand, now: datetime) -> datetim
     """The first hour that may have changed.
 
     A source fills bins from its last watermark on, one read for the first time from where it is complete. What brings
-    less than all stays behind its watermark, and fills at most the last two days.
+    less than all stays behind its watermark, and fills at most the last two days. These are looked at again once an
+    hour, because people correct and erase.
     """
     moments = [now if place.at is None else place.at]
+    if place.at is None or _floor(place.at) != _floor(now):
+        moments.append(now - UNSETTLED)
     for view in views:
         if view.watermark is None:
             continue

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from alerting import NOW, World, mention
 
@@ -15,6 +16,7 @@ from alerts.chronicle import HOUR, write
 from alerts.detection import usual_range
 from alerts.situation import facts
 from pipeline.identity import uid_of
+from pipeline.mention import Correction
 from pipeline.state import tables as t
 from pipeline.store.protocol import StoreError, Window
 from pipeline.store.side import EventKind, Row, SideIndex, fields_of
@@ -354,6 +356,19 @@ def test_what_an_absent_source_brings_later_stands_in_its_hours(world: World, si
     hour = at.replace(minute=0).isoformat().replace("+00:00", "Z")
     (row,) = side.of(SideIndex.SERIES, at=hour)
     assert (row["negative"], row["persons"], row["exposure"]) == (4, 4, 1.0)
+
+
+def test_what_people_correct_is_corrected_within_the_hour(world: World, side: MemorySide) -> None:
+    storm = world.burst(10)
+    told(world)
+    before = max(one["negative"] for one in side.of(SideIndex.SERIES))
+    word = Correction(tone=ToneLabel.POSITIVE, at=world.now, by="anna")
+    world.write(*(msgspec.structs.replace(one, corrections=(word,)) for one in storm[:4]))
+    world.clock.advance(minutes=300)
+    world.crawl()
+    told(world)
+    hours = side.of(SideIndex.SERIES)
+    assert before == 10 and max(one["negative"] for one in hours) == 6
 
 
 def test_a_source_read_for_the_first_time_fills_its_past(world: World, side: MemorySide) -> None:

@@ -10,6 +10,7 @@ from pipeline.store.elastic import joining, removal, stories
 from pipeline.store.elastic.access import Access
 from pipeline.store.elastic.bulk import Operation, carry_out
 from pipeline.store.elastic.documents import Document, document, mention_of
+from pipeline.store.elastic.health import troubles
 from pipeline.store.elastic.mapping import note_analysis
 from pipeline.store.elastic.names import MAPPING_VERSION, history_id
 from pipeline.store.measures import moment
@@ -55,7 +56,8 @@ def findings(access: Access) -> list[str]:
         index=[access.names.mentions, access.names.history, access.names.stories, access.names.erased]
     )
     current: dict[str, int] = {}
-    bad = [*_bad_mentions(access, current), *_bad_history(access, current)]
+    bad = troubles(access.client, access.names.prefix)
+    bad += [*_bad_mentions(access, current), *_bad_history(access, current)]
     bad += [
         f"mention {uid} is stored twice: it is joined when the watcher looks next" for uid in joining.doubles(access)
     ]

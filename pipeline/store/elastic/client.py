@@ -219,7 +219,7 @@ def refusal(status: int, error: Mapping[str, Any]) -> StoreError | None:
     """For one entry of a bulk answer: the sentence where the server is at fault; None where it is the document."""
     kind = str(error.get("type", ""))
     if kind == "cluster_block_exception":
-        return StoreError(_blocked(_reason(error)))
+        return StoreError(blocked(_reason(error)))
     if status in (401, 403):
         return StoreError(_forbidden(_reason(error)))
     if status in BUSY or status >= 500:
@@ -237,7 +237,7 @@ def _refused(error: ApiError) -> StoreError:
             "check [store] username and password_file, or api_key_file"
         )
     if kind == "cluster_block_exception":
-        return StoreError(_blocked(reason))
+        return StoreError(blocked(reason))
     if status == 403:
         return StoreError(_forbidden(reason))
     if status == 406 or kind == "media_type_header_exception":
@@ -264,8 +264,8 @@ def _forbidden(reason: str) -> str:
     )
 
 
-def _blocked(reason: str) -> str:
-    """Blocks have names: ``index [x] blocked by: [TOO_MANY_REQUESTS/12/disk usage exceeded flood-stage …]``."""
+def blocked(reason: str) -> str:
+    """The sentence for a block. Blocks have names: ``index [x] blocked by: [TOO_MANY_REQUESTS/12/disk usage exceeded flood-stage …]``."""
     names = ", ".join(dict.fromkeys(re.findall(r"index \[([^\]]+)\]", reason)))
     index = f"the index {names}" if names else "the cluster"
     if "/12/" in reason:

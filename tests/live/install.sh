@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the real servers and the browser that tests/live and the browser tests start (Debian or Ubuntu, root).
 set -eu
-packages="chromium chromium-driver mariadb-server php-cli php-mysql php-xml php-mbstring php-intl php-curl
+packages="docker-compose chromium chromium-driver mariadb-server php-cli php-mysql php-xml php-mbstring php-intl php-curl
   searx wordpress wordpress-l10n wordpress-theme-twentytwentyone"
 missing=""
 for package in $packages; do

@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from dashboards.house import House, NotReady
 from pipeline.query.tree import EVERYTHING
+from pipeline.state.opening import StateUnavailable
 from pipeline.state.tables import source
 from pipeline.store.protocol import StoreError
 
@@ -42,7 +43,7 @@ def state_answer(house: House) -> str:
     try:
         with house.state().read() as connection:
             connection.execute(sa.select(source.c.id).limit(1)).all()
-    except NotReady as error:
+    except (NotReady, StateUnavailable) as error:
         return str(error)
     except SQLAlchemyError as error:
         return str(error).splitlines()[0]

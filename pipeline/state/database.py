@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -73,7 +74,7 @@ def _postgresql(address: sa.URL) -> sa.Engine:
             "keepalives_idle": 30,
             "keepalives_interval": 10,
             "keepalives_count": 3,
-            "application_name": "sturmwarte",
+            "application_name": f"sturmwarte:{os.getpid()}",
             "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
         },
     )

@@ -19,9 +19,10 @@ import sqlalchemy as sa
 from alerts import books
 from alerts.baseline import exposed_share
 from alerts.detection import usual_range
+from alerts.evidence import read_sources
 from alerts.incidents import incident_name
 from alerts.rule import SourceView, Usual
-from alerts.situation import UNWELL, Picture, learning_rule, persons_per_post, read_picture, usual_of
+from alerts.situation import UNWELL, Picture, learning_rule, persons_per_post, usual_blob, usual_of
 from pipeline.configuration import Configuration
 from pipeline.i18n import Speech, UnknownPhrase
 from pipeline.identity import origin_of
@@ -316,19 +317,23 @@ def _write_series(
     """(events of learning, hours) of the brands whose turn it is, the longest waiting first."""
     with state.read() as conn:
         places = {brand: _read(conn, brand, _Brand) for brand in configuration.brands}
+        views = read_sources(conn)
+    exposures: dict[datetime, float] = {}
+    marks = {view.id: view.watermark for view in views if view.watermark}
     due = [brand for brand, place in places.items() if place.at is None or now - place.at >= BIN]
     due.sort(key=lambda brand: (places[brand].at or datetime.min.replace(tzinfo=UTC), brand))
     learned = hours = 0
+    if due:
+        store.refresh()  # watermarks were read first: what they stand for is counted
     for brand in due[:BRANDS]:
         with state.read() as conn:
-            picture = read_picture(conn, configuration, brand, now)
+            blob = usual_blob(conn, configuration, brand)
             levels = _levels(conn, brand, now - BACK - HOUR)
-        place = places[brand]
+        picture, place = Picture(brand=brand, views=views, health=(), usual_blob=blob), places[brand]
         events, rule, knows = _learning(configuration, picture, place, now)
         learned += side.put(events, now) if events else 0
-        for rows in _hours(configuration, store, picture, place, levels, now):
+        for rows in _hours(configuration, store, picture, place, levels, exposures, now):
             hours += side.put(rows, now)
-        marks = {view.id: view.watermark for view in picture.views if view.watermark}
         _remember(state, brand, _Brand, now, at=now, marks=marks, rule=rule, learned=knows)
     return learned, hours
 
@@ -369,9 +374,13 @@ def _hours(
     picture: Picture,
     place: _Brand,
     levels: Mapping[datetime, int],
+    exposures: dict[datetime, float],
     now: datetime,
 ) -> Iterator[list[Row]]:
-    """The hours in which anything may have changed since the last pass, a few hundred at a time."""
+    """The hours in which anything may have changed since the last pass, a few hundred at a time.
+
+    ``exposures`` are those known already: the same for every brand.
+    """
     brand, end = picture.brand, _floor(now) + HOUR
     begin = min(_begin(picture.views, place, now), end - HOUR)
     usual = usual_of(configuration, picture)
@@ -383,6 +392,7 @@ def _hours(
         window = Window(brand=brand, start=begin, end=stop, tone=ToneLabel.NEGATIVE)
         persons = store.persons_by_bin(window, width=HOUR)
         starts = [begin + HOUR * number for number in range((stop - begin) // HOUR)]
+        exposures.update((start, _exposure(picture.views, start)) for start in starts if start not in exposures)
         yield [
             Hour(
                 at=start,
@@ -395,7 +405,7 @@ def _hours(
                 p_negative=round(sum(cell.p_negative for cell in by_hour.get(start, ())), 6),
                 persons=persons.get(start, 0),
                 level=levels.get(start, 0),
-                exposure=_exposure(picture.views, start),
+                exposure=exposures[start],
                 **_band(usual, picture.views, start, ratio),
             )
             for start in starts

@@ -85,7 +85,7 @@ def read_picture(conn: sa.Connection, configuration: Configuration, brand: str, 
         health=read_health(conn),
         incident=incident,
         evaluation=recorded[0].facts if recorded else {},
-        usual_blob=_usual_blob(conn, configuration, brand),
+        usual_blob=usual_blob(conn, configuration, brand),
         silenced=any(one.covers(_any_word(brand, incident)) for one in silences.active(conn, now)),
     )
 
@@ -117,7 +117,8 @@ def learning_rule(configuration: Configuration, brand: str) -> tuple[str, Learns
     return None
 
 
-def _usual_blob(conn: sa.Connection, configuration: Configuration, brand: str) -> bytes | None:
+def usual_blob(conn: sa.Connection, configuration: Configuration, brand: str) -> bytes | None:
+    """The state of the rule that knows what is usual for a brand."""
     found = learning_rule(configuration, brand)
     if found is None:
         return None

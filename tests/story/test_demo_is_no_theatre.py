@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from lxml import html
+from numbers_told import BRAND, Numbers, critical, of_the_interface, of_the_mail, of_the_mentions, of_the_page
 from rehearsed_demo import Demonstration, demonstration
 
 from alerts.facts import Facts
@@ -22,7 +21,6 @@ from pipeline.state.tables import incident, outbox
 from sturmwarte import command
 from sturmwarte.service import CLOCK
 
-BRAND = "nordnetz"
 INTO_THE_STORM = timedelta(hours=2, minutes=40)
 """From the start; the storm begins after two hours, and 20 minutes later there is an incident."""
 
@@ -66,7 +64,7 @@ def test_the_storm_is_one_incident_and_one_thread_with_the_same_numbers_everywhe
         one_thread(demo)
         numbers = told.persons, told.posts, round(told.share.value * 100) if told.share else None
         assert numbers[0] >= 20 and numbers[2] is not None and numbers[2] > 80
-        assert of_the_mail(demo) == numbers
+        assert of_the_mail(demo.mails()[-1]) == numbers
         clock = ManualClock(demo.looked_at)
         with TestClient(create(lambda: demo.configuration, demo.folder, clock), base_url="http://127.0.0.1") as browser:
             assert of_the_page(browser) == numbers
@@ -95,50 +93,14 @@ def one_thread(demo: Demonstration) -> None:
     assert len({mail["Message-ID"] for mail in (first, *later)}) == 1 + len(later)
 
 
-def of_the_mail(demo: Demonstration) -> tuple[int, ...]:
-    body = demo.mails()[-1].get_body(("plain",))
-    assert body is not None
-    return numbers_in(
-        str(body.get_content()), r"(\d+) Personen äußern sich", r"Beiträge +(\d+) von", r"Negativ +(\d+) %"
-    )
-
-
-def of_the_page(browser: TestClient) -> tuple[int, ...]:
-    page = html.fromstring(browser.get("/", headers={"Accept-Language": "de"}).text)
-    figures = [(pair.findtext("dt"), pair.find("dd").text_content()) for pair in page.cssselect("dl.numbers > div")]
-    (posts,) = [figure for meaning, figure in figures if meaning.startswith("kritische Beiträge")]
-    (share,) = [figure for meaning, figure in figures if meaning.startswith("negativ (")]
-    (headline,) = [text for head in page.cssselect("h2") if "äußern sich" in (text := head.text_content())]
-    return numbers_in(f"{headline} {posts} {share}", r"(\d+) Personen äußern sich", r" (\d+) \d+ %", r"(\d+) %")
-
-
-def numbers_in(text: str, *patterns: str) -> tuple[int, ...]:
-    found = [re.search(pattern, text.replace("\u202f", " ").replace("\u00a0", " ")) for pattern in patterns]
-    assert all(found), (patterns, text)
-    return tuple(int(match.group(1)) for match in found if match)
-
-
-def of_the_interface(browser: TestClient) -> tuple[Any, ...]:
-    (brand,) = browser.get("/api/situation", params={"brand": BRAND}).json()["brands"]
-    return brand["persons"], brand["posts"], round(brand["share"]["value"] * 100)
-
-
-def of_the_command_line(
-    demo: Demonstration, told: Facts, capsys: pytest.CaptureFixture[str]
-) -> tuple[int, int, int | None]:
+def of_the_command_line(demo: Demonstration, told: Facts, capsys: pytest.CaptureFixture[str]) -> Numbers:
     """Persons, posts and share, counted from the mentions it prints; the incident has all of them."""
     window = ["--from", told.window_start.isoformat(), "--to", told.window_end.isoformat(), "--limit", "100000"]
     counted = printed(demo, capsys, "mentions", f"brand:{BRAND} is:counted", *window)
-    critical = [row for row in counted if opinion(row)["tone"] == "negative"]
-    scored = [row for row in counted if opinion(row)["tone"]]
     (one,) = printed(demo, capsys, "incidents", "R-0001")
-    assert {row["uid"] for row in critical} <= set(one["mentions"])
+    assert {row["uid"] for row in critical(counted)} <= set(one["mentions"])
     assert one["level"] == told.level
-    return len({row["author"] for row in critical}), len(critical), round(100 * len(critical) / len(scored))
-
-
-def opinion(row: dict[str, Any]) -> dict[str, Any]:
-    return next(one for one in row["opinions"] if one["brand"] == BRAND)
+    return of_the_mentions(counted)
 
 
 def printed(demo: Demonstration, capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from killing import Trial, trial
 
+pytestmark = pytest.mark.timeout(1800)
 WRITE = ("before_write", "after_write", "after_signatures")
 CURSOR = ("before_cursor", "within_cursor", "after_cursor", "before_watermark", "after_watermark")
 EVALUATION = ("read", "evaluated", "before_commit", "after_commit")
@@ -62,7 +63,7 @@ def test_killed_six_times_at_random_moments(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(7200)
 def test_killed_fifty_times_at_random_moments(tmp_path: Path) -> None:
     with trial(tmp_path) as one:
         killed_at_random(one, 50, seed=50)

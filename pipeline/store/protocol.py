@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -13,15 +13,18 @@ from pipeline.mention import Mention
 from pipeline.query.tree import Query
 from pipeline.words import ToneLabel
 
+if TYPE_CHECKING:
+    from pipeline.store.transfer import Transfer
+
 BIN = timedelta(minutes=5)
 """Width of a series cell."""
+
+REJECTED = "rejected: "
+"""Begins the reason of a mention that is refused for what it is, not for when or whose it is."""
 
 
 class StoreError(Exception):
     """The store cannot answer now; the message says why and what to do."""
-REJECTED = "rejected: "
-"""Begins the reason of a mention that is refused for what it is, not for when or whose it is."""
-
 
 
 class QueryTimeout(StoreError):
@@ -119,13 +122,13 @@ class Store(Protocol):
         """
         ...
 
-    def get(self, uids: Sequence[str], *, as_of: datetime | None = None) -> dict[str, Mention]:
-        """The mentions with these uids that exist (at that moment)."""
-        ...
     def refresh(self) -> None:
         """Let what other processes have written be found from now on; whoever counts by watermarks calls it before."""
         ...
 
+    def get(self, uids: Sequence[str], *, as_of: datetime | None = None) -> dict[str, Mention]:
+        """The mentions with these uids that exist (at that moment)."""
+        ...
 
     def history(self, uid: str) -> list[Revision]:
         """All revisions, oldest first."""
@@ -233,6 +236,10 @@ class Store(Protocol):
 
     def backup(self, target: Path) -> None:
         """Write a consistent copy while others read and write."""
+        ...
+
+    def transfer(self) -> Transfer:
+        """Everything in and out, as ``store copy`` moves it between engines; see ``pipeline.store.transfer``."""
         ...
 
     def check(self) -> list[str]:

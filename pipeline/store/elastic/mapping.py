@@ -11,6 +11,7 @@ from elasticsearch import Elasticsearch
 from pipeline.analysis import ANALYSIS_VERSION
 from pipeline.store.elastic.names import MAPPING_VERSION, Names
 from pipeline.store.protocol import StoreError
+from pipeline.store.transfer import unfinished_copy
 
 Json = dict[str, Any]
 
@@ -84,7 +85,10 @@ ERASED: Json = {
 }
 META: Json = {
     "dynamic": "strict",
-    "properties": {**_fields(_LONG, "mapping_version", "analysis_version", "joined_us"), "made_of": _KEYWORD},
+    "properties": {
+        **_fields(_LONG, "mapping_version", "analysis_version", "joined_us"),
+        **_fields(_KEYWORD, "made_of", "copy_from"),
+    },
 }
 
 
@@ -118,6 +122,34 @@ def ensure_month(client: Elasticsearch, names: Names, month: str) -> None:
 def note_analysis(client: Elasticsearch, names: Names) -> None:
     """Write down that all tokens are of this release's analysis."""
     client.update(index=names.meta, id=META_ID, doc={"analysis_version": ANALYSIS_VERSION}, refresh=True)
+
+
+def copy_from(client: Elasticsearch, names: Names) -> str | None:
+    """The store whose copy has begun to come in and has not ended."""
+    return (_meta(client, names) or {}).get("copy_from")
+
+
+def note_copy(client: Elasticsearch, names: Names, source: str | None) -> None:
+    """Write down that a copy of that store comes in, or that it has ended."""
+    client.update(index=names.meta, id=META_ID, doc={"copy_from": source}, refresh=True, retry_on_conflict=5)
+
+
+def check_writable(client: Elasticsearch, names: Names) -> None:
+    """Whether this release may write now; asked before each write, since others copy, migrate and index anew.
+
+    Raises StoreError with what to do.
+    """
+    meta = _meta(client, names)
+    if meta is None:
+        raise StoreError(f"the index {names.meta} is missing: restore the last snapshot, or begin under another prefix")
+    _check_version(names, meta)
+    if meta.get("copy_from"):
+        raise StoreError(unfinished_copy(f"{names.prefix} on Elasticsearch", meta["copy_from"]))
+    if meta["analysis_version"] != ANALYSIS_VERSION:
+        raise StoreError(
+            f"{names.mentions} was indexed by analysis {meta['analysis_version']}, this release uses"
+            f" {ANALYSIS_VERSION}: run `sturmwarte store reindex`"
+        )
 
 
 def _meta(client: Elasticsearch, names: Names) -> Json | None:

@@ -111,6 +111,7 @@ META: Mapping[str, str] = {
     "analysis_version": "Version of the analysis that made the words in stem and exact.",
     "joined_us": "Up to when double mentions have been looked for, in microseconds since 1970.",
     "made_of": "Fingerprint of templates and settings.",
+    "copy_from": "Store whose copy has begun to come in and has not ended.",
 }
 RAW = "The same as one value, for tables and counts."
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from elasticsearch import Elasticsearch
 from msgspec.structs import replace
 
-from pipeline.analysis import ANALYSIS_VERSION
 from pipeline.clock import Clock
 from pipeline.mention import Mention
 from pipeline.query.tree import Query
@@ -17,9 +16,11 @@ from pipeline.store.elastic import checking, counting, joining, reading, removal
 from pipeline.store.elastic.access import Access
 from pipeline.store.elastic.client import guarded
 from pipeline.store.elastic.locating import located
-from pipeline.store.elastic.mapping import prepare
+from pipeline.store.elastic.mapping import check_writable, prepare
 from pipeline.store.elastic.names import Names, month
 from pipeline.store.elastic.side import ElasticSide
+from pipeline.store.elastic.transfer import ElasticTransfer
+from pipeline.store.export import export
 from pipeline.store.protocol import BIN, Cell, Facet, Page, Persons, Revision, StoreError, Window, Written
 
 
@@ -51,7 +52,7 @@ class ElasticStore:
         self._read_only, self._erased = read_only, erased
         self.access = Access(client, Names(prefix), clock, limit)
         with guarded():
-            self._analysis = prepare(client, self.access.names, replicas, read_only, month(clock.now()))
+            prepare(client, self.access.names, replicas, read_only, month(clock.now()))
         self.side = ElasticSide(client, self.access.names, replicas=replicas)
 
     def _reading(self) -> Access:
@@ -64,11 +65,7 @@ class ElasticStore:
         """For whatever changes something."""
         if self._read_only:
             raise StoreError(f"the mention store {self.access.names.prefix} was opened for reading only")
-        if self._analysis != ANALYSIS_VERSION:
-            raise StoreError(
-                f"{self.access.names.mentions} was indexed by analysis {self._analysis}, this release uses"
-                f" {ANALYSIS_VERSION}: run `sturmwarte store reindex`"
-            )
+        check_writable(self.access.client, self.access.names)
         return self.access
 
     # --- writing --------------------------------------------------------------------------------------------------
@@ -260,7 +257,11 @@ class ElasticStore:
 
     def backup(self, target: Path) -> None:
         """See the protocol. One line of JSON for each record, compressed; complete before it gets its name."""
-        raise StoreError("mentions on Elasticsearch are backed up by a snapshot of its indices")
+        export(self.transfer(), target)
+
+    def transfer(self) -> ElasticTransfer:
+        """See the protocol."""
+        return ElasticTransfer(self.access, self._erased, joins=not self._read_only)
 
     def check(self) -> list[str]:
         """See the protocol."""
@@ -270,9 +271,7 @@ class ElasticStore:
     def reindex(self) -> int:
         """Make all tokens anew by the present analysis; returns how many mentions were written. May be repeated."""
         with guarded():
-            written = checking.reindex(self.access)
-        self._analysis = ANALYSIS_VERSION
-        return written
+            return checking.reindex(self.access)
 
     def statistics(self) -> dict[str, int | str]:
         """See the protocol."""

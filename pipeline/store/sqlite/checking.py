@@ -76,6 +76,17 @@ def _rollup_findings(
         yield f"{table} differs from a recount in {len(stored.items() ^ wanted.items())} numbers"
 
 
+def other_analysis(connection: sqlite3.Connection, path: Path) -> StoreError | None:
+    """What to raise instead of writing where another analysis has made the tokens of the file."""
+    row = connection.execute("SELECT value FROM meta WHERE key = 'analysis_version'").fetchone()
+    found = row[0] if row else "none"
+    if found == str(ANALYSIS_VERSION):
+        return None
+    return StoreError(
+        f"{path} was indexed by analysis {found}, this release uses {ANALYSIS_VERSION}: run `sturmwarte store reindex`"
+    )
+
+
 def reindex(path: Path) -> int:
     """Make all tokens anew by the present analysis; returns how many mentions were read. Nobody else may write."""
     connection = sqlite3.connect(path, isolation_level=None, timeout=30)

@@ -11,16 +11,18 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from pipeline.analysis import ANALYSIS_VERSION
 from pipeline.clock import Clock
 from pipeline.mention import Mention
 from pipeline.query.tree import Query
 from pipeline.store.measures import micros, moment
 from pipeline.store.protocol import BIN, Cell, Facet, Page, Persons, Revision, StoreError, Window, Written
 from pipeline.store.sqlite import checking, counting, reading, removal, stories, writing
+from pipeline.store.sqlite.checking import other_analysis
 from pipeline.store.sqlite.connection import Connections
 from pipeline.store.sqlite.functions import decode
 from pipeline.store.sqlite.migrations import migrate, schema_version, too_new, too_old, version_of
+from pipeline.store.sqlite.transfer import SqliteTransfer, unfinished
+from pipeline.store.transfer import unfinished_copy
 
 
 def none_erased(uids: Sequence[str]) -> set[str]:
@@ -135,10 +137,10 @@ class SqliteStore:
             if removed < removal.BATCH:
                 return total
 
-    # --- reading --------------------------------------------------------------------------------------------------
-
     def refresh(self) -> None:
         """See the protocol. Every transaction sees all that was committed before it."""
+
+    # --- reading --------------------------------------------------------------------------------------------------
 
     def get(self, uids: Sequence[str], *, as_of: datetime | None = None) -> dict[str, Mention]:
         """See the protocol."""
@@ -286,6 +288,10 @@ class SqliteStore:
             connection.execute("VACUUM INTO ?", (str(partial),))
         partial.replace(target)
 
+    def transfer(self) -> SqliteTransfer:
+        """See the protocol."""
+        return SqliteTransfer(self._connections, self._erased)
+
     def check(self) -> list[str]:
         """See the protocol."""
         with self._connections.alone() as connection:
@@ -319,7 +325,7 @@ class SqliteStore:
 
 
 class _Guarded:
-    """A writing transaction that refuses a file whose words were indexed by another analysis."""
+    """A writing transaction that refuses a file that another analysis has indexed, and one that is half a copy."""
 
     def __init__(self, connections: Connections) -> None:
         self._inner = connections.writing()
@@ -327,16 +333,17 @@ class _Guarded:
 
     def __enter__(self) -> sqlite3.Connection:
         connection = self._inner.__enter__()
-        row = connection.execute("SELECT value FROM meta WHERE key = 'analysis_version'").fetchone()
-        if row is None or int(row[0]) != ANALYSIS_VERSION:
-            found = row[0] if row else "none"
-            error = StoreError(
-                f"{self._path} was indexed by analysis {found}, this release uses {ANALYSIS_VERSION}:"
-                " run `sturmwarte store reindex`"
-            )
+        error = self._wrong(connection)
+        if error is not None:
             self._inner.__exit__(StoreError, error, None)
             raise error
         return connection
+
+    def _wrong(self, connection: sqlite3.Connection) -> StoreError | None:
+        source = unfinished(connection)
+        if source is not None:
+            return StoreError(unfinished_copy(str(self._path), source))
+        return other_analysis(connection, self._path)
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         self._inner.__exit__(kind, error, trace)

@@ -47,7 +47,7 @@ def write(connection: sqlite3.Connection, batch: Sequence[Mention], now: datetim
     stored = load(connection, dict.fromkeys(mention.uid for mention in batch))
     plan = planned(batch, {uid: row.mention for uid, row in stored.items()}, now)
     changes = [_rows_of(change, stored.get(change.new.uid)) for change in plan.changes]
-    _give_ids(connection, changes)
+    give_ids(connection, changes)
     apply(connection, changes)
     return Written(created=tuple(plan.created), revised=tuple(plan.revised), unchanged=tuple(plan.unchanged))
 
@@ -62,7 +62,7 @@ def _rows_of(change: planning.Change, old: Row | None) -> Change:
     return Change(old, Row(id_base(new) if moved else old.id, old.uid, new, old.first_known), keep=change.keep)
 
 
-def _give_ids(connection: sqlite3.Connection, changes: list[Change]) -> None:
+def give_ids(connection: sqlite3.Connection, changes: list[Change]) -> None:
     """Move rows whose id is taken by another mention to the next free one."""
     fresh = [c.new for c in changes if c.new is not None and (c.old is None or c.old.id != c.new.id)]
     wanted = json.dumps([row.id for row in fresh])

@@ -14,6 +14,8 @@ from building import NOON, mention, opinion, uid
 from elasticsearch import Elasticsearch
 from msgspec.structs import replace
 
+from pipeline.clock import ManualClock
+from pipeline.configuration import StoreTable
 from pipeline.i18n import Speech
 from pipeline.item import Published
 from pipeline.mention import Correction, Mention
@@ -21,9 +23,12 @@ from pipeline.query.evaluate import matches
 from pipeline.query.parse import parse
 from pipeline.query.tree import All, Everything, Field, Node, Not, OneOpinion, Query, Range, Some, Uids, Words
 from pipeline.store.elastic import kibana
+from pipeline.store.elastic.client import connect
 from pipeline.store.elastic.documents import document
 from pipeline.store.elastic.kibana import NotInKibana, discover, kql
 from pipeline.store.elastic.mapping import ANALYSIS, MAPPINGS
+from pipeline.store.elastic.store import ElasticStore
+from pipeline.store.elastic.stories import all_ids
 from pipeline.words import Channel, Kind, Precision, ToneLabel, Via, Voice
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -249,6 +254,31 @@ def test_bounds_of_time_are_exact(elastic_client: Elasticsearch, index: str, low
     roots += [Range("seen", None, high, True, low_in) for high in bounds]
     got = found(elastic_client, index, [kql(Query(root)) for root in roots])
     assert got == [meant(root) for root in roots]
+
+
+@pytest.fixture
+def store(elastic_url: str, elastic_prefix: str) -> Iterator[ElasticStore]:
+    """A store of its own with all mentions, two stories of which were joined later."""
+    opened = ElasticStore(
+        connect(StoreTable(urls=(elastic_url,))), elastic_prefix, clock=ManualClock(NOON + timedelta(hours=6))
+    )
+    opened.write([replace(one, revision=0, known_from=None) for one in MENTIONS])
+    opened.join_stories(uid(4), uid(3))
+    opened.refresh()
+    yield opened
+    opened.close()
+
+
+def test_our_own_search_and_kibana_find_the_same(elastic_client: Elasticsearch, store: ElasticStore) -> None:
+    """On the alias that the data view stands for, with what a store writes itself."""
+    typed = [*TYPED, f"story:{uid(4)}", f"story:{uid(5)}"]
+    queries = [asked(text) for text in typed]
+    ours = [{one.uid for one in store.scan(query)} for query in queries]
+    words = [kql(query, lambda story: all_ids(store.access, story)) for query in queries]
+    theirs = found(elastic_client, store.access.names.mentions, words)
+    assert dict(zip(typed, theirs, strict=True)) == dict(zip(typed, ours, strict=True))
+    joined = ours[typed.index(f"story:{uid(3)}")]
+    assert joined == ours[-2] and uid(4) in joined and len(joined) > 5
 
 
 # --- the words ------------------------------------------------------------------------------------------------

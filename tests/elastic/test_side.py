@@ -14,6 +14,7 @@ from elastic import Node, plain_node, skipping
 from elasticsearch import BadRequestError, Elasticsearch
 
 from alerts import chronicle, incidents
+from pipeline.clock import ManualClock
 from pipeline.configuration import StoreTable
 from pipeline.erasure import erase_mentions
 from pipeline.identity import uid_of
@@ -22,6 +23,7 @@ from pipeline.state import tables as t
 from pipeline.store.elastic.client import connect
 from pipeline.store.elastic.names import Names
 from pipeline.store.elastic.side import MAPPINGS, ElasticSide, alias_of, index_of, prepare
+from pipeline.store.elastic.store import ElasticStore
 from pipeline.store.protocol import StoreError
 from pipeline.store.side import ROWS, Event, EventKind, Hour, Result, SideIndex, meanings, side_of
 
@@ -229,6 +231,26 @@ def test_a_storm_as_kibana_sees_it(elastic_client: Elasticsearch, names: Names, 
     assert sum(bucket["doc_count"] for bucket in buckets) == len(series) == len(buckets)
 
 
+def test_both_stores_tell_the_same_hours_and_events(
+    elastic_client: Elasticsearch, elastic_url: str, names: Names, world: World, tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    other = World(tmp_path / "other")
+    other.store.close()
+    store = ElasticStore(connect(StoreTable(urls=(elastic_url,))), names.prefix, clock=other.clock)
+    other.store = store  # type: ignore[assignment]
+    other.quiet()
+    beside = Names(f"{names.prefix}-beside")
+    world.store.side = ElasticSide(elastic_client, beside)  # type: ignore[attr-defined]
+    for one in (world, other):
+        storm(one)
+        told(one)
+    for index in SideIndex:
+        assert documents(elastic_client, names, index) == documents(elastic_client, beside, index)
+    assert len(documents(elastic_client, names, SideIndex.SERIES)) > 300
+    other.close()
+
+
 def test_erasure_and_retention_reach_the_result_lists(
     elastic_client: Elasticsearch, names: Names, world: World
 ) -> None:
@@ -245,9 +267,6 @@ def test_erasure_and_retention_reach_the_result_lists(
 
 
 def test_an_engine_of_our_own_has_such_a_place(elastic_url: str, names: Names) -> None:
-    from pipeline.clock import ManualClock
-    from pipeline.store.elastic.store import ElasticStore
-
     store = ElasticStore(connect(StoreTable(urls=(elastic_url,))), names.prefix, clock=ManualClock(AT))
     assert isinstance(side_of(store), ElasticSide)
     store.close()

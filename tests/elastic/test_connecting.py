@@ -23,7 +23,7 @@ from servers import free_port
 from pipeline.clock import ManualClock
 from pipeline.configuration import StoreTable
 from pipeline.secrets import SecretMissing
-from pipeline.store.elastic.client import PatientTransport, connect, guarded, refusal, require_server
+from pipeline.store.elastic.client import ExactTrust, PatientTransport, connect, guarded, refusal, require_server
 from pipeline.store.opening import open_store
 from pipeline.store.protocol import Store, StoreError
 
@@ -93,6 +93,17 @@ def test_another_authority_is_not_believed(elastic_secured: Node, tmp_path: Path
     assert "signed by an authority that we do not know" in said
     assert "set [store] ca_file" in said
     assert "signed by an authority that we do not know" in refused(table(elastic_secured.url), tmp_path)
+
+
+def test_with_an_authority_of_ones_own_no_other_is_believed(tmp_path: Path) -> None:
+    certificates(tmp_path / "own")
+    with connect(table("https://127.0.0.1:1", ca_file=tmp_path / "own/ca.pem")) as client:
+        (node,) = client.transport.node_pool.all()
+        assert isinstance(node, ExactTrust)
+        context = node.config.ssl_context
+        assert len(context.get_ca_certs()) == 1
+        assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+        assert node.pool.ca_certs is None  # type: ignore[union-attr]
 
 
 def test_a_certificate_for_another_host_is_not_believed(tmp_path: Path) -> None:

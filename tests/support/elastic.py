@@ -188,8 +188,9 @@ class Node:
 
     def start(self) -> None:
         """Start the process; ``ready`` waits for it."""
-        for name in ("data", "logs", "tmp", "config", "../snapshots"):
-            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        snapshots = self.folder.parent / "snapshots"
+        for path in (snapshots, *(self.folder / name for name in ("data", "logs", "tmp", "config"))):
+            path.mkdir(parents=True, exist_ok=True)
         config = self.folder / "config"
         lines = [f"{name}: {json.dumps(value)}" for name, value in self._settings.items()]
         (config / "elasticsearch.yml").write_text("\n".join(lines) + "\n", "utf-8")
@@ -205,7 +206,7 @@ class Node:
             "utf-8",
         )
         (self.folder / "pid").unlink(missing_ok=True)
-        _give(self.folder.parent)
+        _give(snapshots, self.folder, *self.folder.rglob("*"))
         with (self.folder / "output").open("ab") as output:
             self._process = subprocess.Popen(
                 [
@@ -326,10 +327,10 @@ def _as_nobody() -> list[str]:
     return [setpriv, f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--pdeathsig=KILL"]
 
 
-def _give(folder: Path) -> None:
-    """Folders for the user the server runs as."""
+def _give(*paths: Path) -> None:
+    """To the user the server runs as; nothing of a node that runs, whose files come and go."""
     if os.getuid() == 0:
-        for path in (folder, *folder.rglob("*")):
+        for path in paths:
             os.chown(path, NOBODY, NOBODY)
 
 

@@ -20,6 +20,7 @@ from random_mentions import Asker, World, populate
 from pipeline.clock import ManualClock
 from pipeline.mention import Mention
 from pipeline.query.tree import EVERYTHING, Query
+from pipeline.store.elastic import asking, counting, faceting, reading
 from pipeline.store.elastic.store import ElasticStore
 from pipeline.store.protocol import BIN, Store, Window
 from pipeline.store.sqlite.store import SqliteStore
@@ -154,6 +155,31 @@ def _counted(store: SqliteStore | ElasticStore, window: Window, width: timedelta
         "hours": store.hours(*span),
         "days": store.days(*span),
     }
+
+
+def test_answers_in_many_pieces_are_the_same(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Limits that only large stores reach, made so small that every answer takes several requests."""
+    monkeypatch.setattr(asking, "COMPOSITE", 3)
+    monkeypatch.setattr(faceting, "SHARD_SIZES", (1, 4, 1_000))
+    monkeypatch.setattr(faceting, "_TOGETHER", 6)
+    for module in (reading, counting):
+        monkeypatch.setattr(module, "PAGE", 9)
+        monkeypatch.setattr(module, "EXACT_PERSONS", 5)
+    asker = pair.asker(5)
+    for number in range(40):
+        query, span = asker.query(), asker.span()
+        over = {"start": span[0], "end": span[1]}
+        assert list(pair.elastic.scan(query, **over)) == list(pair.sqlite.scan(query, **over)), (query.text, span)
+        searched = [store.search(query, limit=50, **over).mentions for store in (pair.sqlite, pair.elastic)]
+        assert searched[1] == searched[0], (query.text, span)
+        assert pair.elastic.count(query, **over) == pair.sqlite.count(query, **over), (query.text, span)
+        field = (*FACETS, *OPINION_FACETS)[number % 13]
+        assert pair.elastic.facets(query, field, **over) == pair.sqlite.facets(query, field, **over), (query.text, span)
+        window = asker.window()
+        if number % 4 == 0:
+            narrow = Window(brand=window.brand, start=window.end - 288 * 20 * BIN, end=window.end, tone=window.tone)
+            counted = [_counted(store, narrow, timedelta(days=1)) for store in (pair.sqlite, pair.elastic)]
+            assert counted[1] == counted[0], narrow
 
 
 def test_the_past_is_the_same(pair: Pair) -> None:

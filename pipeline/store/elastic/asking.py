@@ -29,9 +29,9 @@ _GRACE = 5.0
 _ALWAYS = ("timed_out", "terminated_early", "_shards.failed", "_shards.failures.reason")
 _TOO_WIDE = {
     "expanded to too many terms": "too many words begin like that: write more letters before the *",
-    "too_many_clauses": "too many words begin like that: write more letters before the *",
-    "too_many_nested_clauses": "the search has too many parts: leave some out",
-    "max_nested_depth": "the search has too many brackets within brackets",
+    "maxClauseCount": "the search stands for too many words: leave some out, or write more letters before a *",
+    "max_regex_length": "a beginning of a word has at most 1,000 letters",
+    "automaton is too large": "a beginning of a word has at most 1,000 letters",
     "too_many_buckets": "the answer has too many rows: narrow the time range",
     "circuit_breaking_exception": "the search needs more memory than the cluster has: narrow its time range",
 }
@@ -69,7 +69,8 @@ def ask(
     """The whole answer to a search over an alias (or a snapshot: ``index`` None, ``pit`` given).
 
     ``want`` names the parts of the answer to send. An alias without an index has an empty answer.
-    Raises QueryTimeout where the limit is reached, and StoreError for all else that is not a whole answer.
+    Raises QueryTimeout where the limit is reached or the search is wider than the server can answer as a whole, and
+    StoreError for all else that is not a whole answer.
     """
     limit = limit or Limit(access)
     left = limit.left()
@@ -188,7 +189,7 @@ def _explained(limit: Limit) -> Iterator[None]:
             raise too_slow(limit.seconds) from error
         for word, sentence in _TOO_WIDE.items():
             if word in text:
-                raise StoreError(sentence) from error
+                raise QueryTimeout(sentence) from error
         raise
 
 

@@ -27,6 +27,10 @@ _OURS = (StoreError, OSError, OperationalError)
 """Troubles of disks and databases: no item is to blame, so none goes to the quarantine."""
 
 
+class Rejected(Exception):
+    """The store cannot hold this mention; the message says why."""
+
+
 class Fed(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a batch of items; the parts add up to the items given (a uid given twice counts once)."""
 
@@ -88,6 +92,36 @@ class Pipeline:
                 return False
         self._set_watermark(source, at)
         return True
+
+    def again(self, thing: Item | Mention) -> Fed:
+        """One thing that lies in quarantine, stored now or found to be none of ours; nothing is put back there.
+
+        Raises what a step breaks with, Rejected by the store, and StoreError while the store is down.
+        """
+        with self._lock:
+            self._drain()
+            if isinstance(thing, Mention):
+                story = assign(self.store, [StoryText(thing.uid, thing.crawled.text, None, thing.event_time)])[
+                    thing.uid
+                ]
+                return self._written_again(_with_story(thing, story), story.week, story.bands)
+            drafts = _through(self.steps, [Draft(thing, uid_of(thing.origin, thing.native_id))])
+            if not drafts:
+                return Fed(ignored=1)
+            return self._written_again(self._mention(drafts[0]), drafts[0].week, drafts[0].signature)
+
+    def _written_again(self, mention: Mention, week: int, bands: tuple[int, ...]) -> Fed:
+        written = self.store.write([mention])
+        if written.rejected:
+            raise Rejected(written.rejected[mention.uid])
+        if not written.refused:
+            self._note_signatures([(mention.uid, week, bands)])
+        return Fed(
+            stored=len(written.created),
+            revised=len(written.revised),
+            unchanged=len(written.unchanged),
+            ignored=len(written.refused),
+        )
 
     def close(self) -> None:
         """Close the store."""

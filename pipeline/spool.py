@@ -119,11 +119,18 @@ class Spool:
 
     def forget_quarantined(self, uids: Collection[str]) -> int:
         """Remove erased items from the quarantine; returns how many."""
+        return self._leave_out(lambda line: _uid_of_entry(line) in uids)
+
+    def release(self, gone: Collection[bytes]) -> int:
+        """Remove these lines from the quarantine; returns how many were there."""
+        return self._leave_out(lambda line: line in gone) if gone else 0
+
+    def _leave_out(self, gone: Callable[[bytes], bool]) -> int:
         if not self._quarantine.exists():
             return 0
         with self._locked():
-            lines = self._quarantine_lines()
-            kept = [line for line in lines if _uid_of_entry(line) not in uids]
+            lines = self.quarantine_lines()
+            kept = [line for line in lines if not gone(line)]
             if len(kept) < len(lines):
                 replacement = self._quarantine.with_suffix(".new")
                 replacement.unlink(missing_ok=True)  # left by a death
@@ -133,7 +140,7 @@ class Spool:
 
     def quarantined(self) -> set[str]:
         """uids of the items in quarantine."""
-        return {uid for line in self._quarantine_lines() if (uid := _uid_of_entry(line))}
+        return {uid for line in self.quarantine_lines() if (uid := _uid_of_entry(line))}
 
     def waiting(self) -> Iterator[Mention]:
         """The mentions that wait, oldest first."""
@@ -158,7 +165,8 @@ class Spool:
         with self._quarantine.open("rb") as file:
             return waiting, sum(1 for _ in file)
 
-    def _quarantine_lines(self) -> list[bytes]:
+    def quarantine_lines(self) -> list[bytes]:
+        """The whole lines of the quarantine, oldest first."""
         if not self._quarantine.exists():
             return []
         with self._quarantine.open("rb") as file:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -232,6 +232,21 @@ def test_a_busy_server_is_asked_again_with_growing_pauses() -> None:
     assert [lowest / 2 <= pause <= lowest for pause, lowest in zip(pauses, (0.1, 0.2, 0.4), strict=True)] == [True] * 3
 
 
+def test_a_server_that_comes_back_is_waited_for() -> None:
+    port = free_port()
+    with ExitStack() as later, connect(table(f"http://127.0.0.1:{port}", patience="60s")) as client:
+
+        def started(seconds: float) -> None:
+            if len(pauses) == 2:
+                later.enter_context(stub({"/": (200, info("9.1.0"))}, port=port))
+            pauses.append(seconds)
+
+        pauses: list[float] = []
+        client.transport.sleep = started  # type: ignore[attr-defined]
+        assert require_server(client) == (9, 1)
+        assert len(pauses) == 3
+
+
 def test_patience_ends() -> None:
     with stub({"/": (429, BUSY)}) as url, connect(table(url, patience=timedelta(milliseconds=1))) as client:
         slept(client)
@@ -355,6 +370,7 @@ def stub(
     *,
     product: str | None = "Elasticsearch",
     host: str = "127.0.0.1",
+    port: int = 0,
     certs: Path | None = None,
 ) -> Iterator[str]:
     """A server on loopback; of a list each answer is given once, the last one for ever."""
@@ -385,7 +401,7 @@ def stub(
         def handle_error(self, request: Any, client_address: Any) -> None:
             pass
 
-    server = Quiet((host, 0), Requests)
+    server = Quiet((host, port), Requests)
     if certs is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certs / "node.pem", certs / "node.key")

@@ -26,12 +26,14 @@ from alerts.situation import UNWELL, Picture, learning_rule, persons_per_post, u
 from pipeline.configuration import Configuration
 from pipeline.i18n import Speech, UnknownPhrase
 from pipeline.identity import origin_of
+from pipeline.query.tree import All, Field, OneOpinion, Query
 from pipeline.reasons import in_words
 from pipeline.state import tables as t
 from pipeline.state.database import State
 from pipeline.store.protocol import BIN, Store, Window
 from pipeline.store.side import Event, EventKind, Hour, Result, Row, Side, side_of
-from pipeline.words import SourceState, ToneLabel
+from pipeline.tone import ANALYSIS_VERSION
+from pipeline.words import Kind, SourceState, ToneLabel, Voice
 
 RULE, VERSION, EVERYTHING = "chronicle", 1, "*"
 """Its rows in ``rule_state``: how far events and result lists are written, and one per brand for the series."""
@@ -75,6 +77,8 @@ class _Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     results: datetime | None = None
     hole: int = 0
     stays: dict[str, _Stay] = {}
+    model: int = 0
+    """The version by which texts were scored."""
 
 
 class _Brand(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -98,8 +102,8 @@ def write(configuration: Configuration, store: Store, state: State, now: datetim
     speech = Speech(configuration.language, configuration.timezone)
     results = _write_results(state, side, now)
     events = _write_events(state, side, speech, now)
-    learned, hours = _write_series(configuration, store, state, side, now)
-    return Written(events=events + learned, results=results, hours=hours)
+    told, hours = _write_series(configuration, store, state, side, speech, now)
+    return Written(events=events + told, results=results, hours=hours)
 
 
 # --- events ---------------------------------------------------------------------------------------------------
@@ -117,10 +121,11 @@ def _write_events(state: State, side: Side, speech: Speech, now: datetime) -> in
             *_silences(conn, since),
             *(_hole(row, speech) for row in holes),
             *_source_events(place.stays, stays, now, speech),
+            *([_model(now, speech)] if place.model != ANALYSIS_VERSION else []),
         ]
     sent = side.put(found, now)
     hole = max((row.id for row in holes), default=place.hole)
-    _remember(state, EVERYTHING, _Place, now, events=now, hole=hole, stays=stays)
+    _remember(state, EVERYTHING, _Place, now, events=now, hole=hole, stays=stays, model=ANALYSIS_VERSION)
     return sent
 
 
@@ -218,6 +223,16 @@ def _hole(row: sa.Row[Any], speech: Speech) -> Event:
     )
 
 
+def _model(now: datetime, speech: Speech) -> Event:
+    return Event(
+        at=now,
+        kind=EventKind.MODEL,
+        what=f"version {ANALYSIS_VERSION}",
+        text=speech.say("events.model", version=ANALYSIS_VERSION),
+        identity=f"tone {ANALYSIS_VERSION}",
+    )
+
+
 def _stays(conn: sa.Connection) -> dict[str, _Stay]:
     """Sources that are not as they should be, or still learn."""
     told = [*UNWELL, SourceState.LEARNING]
@@ -312,9 +327,9 @@ def _domain(url: str) -> str:
 
 
 def _write_series(
-    configuration: Configuration, store: Store, state: State, side: Side, now: datetime
+    configuration: Configuration, store: Store, state: State, side: Side, speech: Speech, now: datetime
 ) -> tuple[int, int]:
-    """(events of learning, hours) of the brands whose turn it is, the longest waiting first."""
+    """(events of learning and statements, hours) of the brands whose turn it is, the longest waiting first."""
     with state.read() as conn:
         places = {brand: _read(conn, brand, _Brand) for brand in configuration.brands}
         views = read_sources(conn)
@@ -322,7 +337,7 @@ def _write_series(
     marks = {view.id: view.watermark for view in views if view.watermark}
     due = [brand for brand, place in places.items() if place.at is None or now - place.at >= BIN]
     due.sort(key=lambda brand: (places[brand].at or datetime.min.replace(tzinfo=UTC), brand))
-    learned = hours = 0
+    told = hours = 0
     if due:
         store.refresh()  # watermarks were read first: what they stand for is counted
     for brand in due[:BRANDS]:
@@ -330,16 +345,17 @@ def _write_series(
             blob = usual_blob(conn, configuration, brand)
             levels = _levels(conn, brand, now - BACK - HOUR)
         picture, place = Picture(brand=brand, views=views, health=(), usual_blob=blob), places[brand]
-        events, rule, knows = _learning(configuration, picture, place, now)
-        learned += side.put(events, now) if events else 0
+        events, rule, knows = _learning(configuration, picture, place, now, speech)
+        events += _statements(configuration, store, brand, _begin(views, place, now) - UNSETTLED, speech)
+        told += side.put(events, now) if events else 0
         for rows in _hours(configuration, store, picture, place, levels, exposures, now):
             hours += side.put(rows, now)
         _remember(state, brand, _Brand, now, at=now, marks=marks, rule=rule, learned=knows)
-    return learned, hours
+    return told, hours
 
 
 def _learning(
-    configuration: Configuration, picture: Picture, place: _Brand, now: datetime
+    configuration: Configuration, picture: Picture, place: _Brand, now: datetime, speech: Speech
 ) -> tuple[list[Row], str, bool]:
     """Events of a rule that begins to learn, or has learned, and what is to be remembered of it."""
     found = learning_rule(configuration, picture.brand)
@@ -350,22 +366,45 @@ def _learning(
     rule, knows = f"{name} {version}", not usual.learning()
     events: list[Row] = []
     if rule != place.rule:
-        events.append(_learning_event(picture.brand, name, version, "begun", now))
+        events.append(_learning_event(picture.brand, name, version, "begun", now, speech))
     if knows and not (rule == place.rule and place.learned):
-        events.append(_learning_event(picture.brand, name, version, "learned", now))
+        events.append(_learning_event(picture.brand, name, version, "learned", now, speech))
     return events, rule, knows
 
 
-def _learning_event(brand: str, rule: str, version: int, what: str, now: datetime) -> Event:
+def _learning_event(brand: str, rule: str, version: int, what: str, now: datetime, speech: Speech) -> Event:
     return Event(
         at=now,
         kind=EventKind.LEARNING,
         what=what,
+        text=speech.say(f"events.{what}"),
         brand=brand,
         rule=rule,
         rule_version=version,
         identity=f"{brand} {rule} {version} {what}",
     )
+
+
+def _statements(configuration: Configuration, store: Store, brand: str, since: datetime, speech: Speech) -> list[Row]:
+    """What the brand itself has said in places that are read; answers to single persons are no statements.
+
+    The words stay with the mention: it may be erased, or vanish at its source.
+    """
+    owned = OneOpinion((("brand", (brand,)), ("voice", (str(Voice.OWNED),))))
+    query = Query(All((owned, Field("kind", (str(Kind.POST), str(Kind.ARTICLE))))))
+    return [
+        Event(
+            at=mention.event_time,
+            kind=EventKind.STATEMENT,
+            what=str(mention.crawled.kind),
+            text=speech.say("events.statement", source=configuration.source_name(mention.first_source)),
+            brand=brand,
+            source=mention.first_source,
+            uid=mention.uid,
+            identity=f"{brand} {mention.uid}",
+        )
+        for mention in store.scan(query, start=since)
+    ]
 
 
 def _hours(

@@ -96,6 +96,7 @@ def _formats(name: str, pages: str) -> dict[str, Any]:
             **_each(("expected", "low", "high", "return_period_days"), _number()),
             "incident": incident,
             "source": source,
+            "uid": mention,
         },
         "results": {"uid": mention, "url": _link("{{value}}")},
         "series": {**_each(("expected", "low", "high", "p_negative"), _number()), "exposure": _percent()},

@@ -41,7 +41,11 @@ class EventKind(StrEnum):
     HOLE = "hole"
     """A span of a source that was never read and cannot be."""
     LEARNING = "learning"
-    """A rule began to learn what is usual for a brand, or has learned it."""
+    """A rule began to learn what is usual for a brand, or has learned it; a source that is still learned."""
+    STATEMENT = "statement"
+    """The brand's own word."""
+    MODEL = "model"
+    """Texts are scored another way from now on."""
 
 
 class _Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +75,8 @@ class Event(_Row, frozen=True, kw_only=True):
 
     INDEX = SideIndex.EVENTS
     kind: Annotated[
-        EventKind, Meta(description="alert, level, incident, action, note, silence, outage, hole or learning.")
+        EventKind,
+        Meta(description="alert, level, incident, action, note, silence, outage, hole, learning, statement or model."),
     ]
     what: Annotated[str, Meta(description="What happened to it: opened, up, down, all_clear, blind, begun, …")]
     text: Annotated[str, Meta(description="A sentence for people, in the language of the pages.")] = ""
@@ -92,6 +97,7 @@ class Event(_Row, frozen=True, kw_only=True):
     low: Annotated[float | None, Meta(description="Lower end of what is usual.")] = None
     high: Annotated[float | None, Meta(description="Upper end of what is usual.")] = None
     return_period_days: Annotated[float | None, Meta(description="So many days lie between two such alerts.")] = None
+    uid: Annotated[str | None, Meta(description="The mention it is, of a statement.")] = None
     identity: Annotated[str, Meta(description="What makes it one and the same event wherever it is written.")]
 
     @property
@@ -100,8 +106,8 @@ class Event(_Row, frozen=True, kw_only=True):
 
     @property
     def once(self) -> bool:
-        """What a rule learns of a brand has no time of its own; a source's learning has."""
-        return self.kind is EventKind.LEARNING and self.source is None
+        """What a rule learns of a brand and how texts are scored have no time of their own; a source's learning has."""
+        return self.kind in (EventKind.LEARNING, EventKind.MODEL) and self.source is None
 
 
 class Result(_Row, frozen=True, kw_only=True):

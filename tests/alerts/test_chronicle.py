@@ -20,7 +20,7 @@ from pipeline.mention import Correction
 from pipeline.state import tables as t
 from pipeline.store.protocol import StoreError, Window
 from pipeline.store.side import EventKind, Row, SideIndex, fields_of
-from pipeline.words import ToneLabel
+from pipeline.words import Kind, ToneLabel, Voice
 
 
 class MemorySide:
@@ -237,6 +237,38 @@ def test_learning_is_told_once(world: World, side: MemorySide) -> None:
         ("learned", "acme", "surge"),
     ]
     assert {datetime.fromisoformat(one["at"]) for one in events} == {first}
+
+
+def test_own_statements_are_marked_without_their_words(world: World, side: MemorySide) -> None:
+    at = world.now - timedelta(hours=5)
+    kinds = {700: (Kind.POST, Voice.OWNED), 701: (Kind.REPLY, Voice.OWNED), 702: (Kind.POST, Voice.EARNED)}
+    for number, (kind, voice) in kinds.items():
+        one = mention(number, at, text="Wir arbeiten daran, die Hotline ist besetzt.")
+        said = msgspec.structs.replace(one.analysis.opinions[0], voice=voice)
+        analysis = msgspec.structs.replace(one.analysis, opinions=(said,))
+        crawled = msgspec.structs.replace(one.crawled, kind=kind)
+        world.write(msgspec.structs.replace(one, analysis=analysis, crawled=crawled))
+    for _ in range(2):
+        told(world)
+        world.clock.advance(minutes=70)
+        world.crawl()
+    (statement,) = side.of(SideIndex.EVENTS, kind="statement")
+    assert datetime.fromisoformat(statement["at"]) == at
+    assert (statement["uid"], statement["source"]) == (uid_of("forum.example.org", "/ p700"), "forum")
+    assert statement["text"] == "Eigene Stellungnahme: forum"
+
+
+def test_another_way_of_scoring_is_marked_once(world: World, side: MemorySide, monkeypatch: Any) -> None:
+    first = world.now
+    for version in (1, 1, 2, 2):
+        monkeypatch.setattr(chronicle, "ANALYSIS_VERSION", version)
+        told(world)
+        world.clock.advance(minutes=30)
+    models = side.of(SideIndex.EVENTS, kind="model")
+    assert [(datetime.fromisoformat(one["at"]) - first, one["what"]) for one in models] == [
+        (timedelta(0), "version 1"),
+        (timedelta(hours=1), "version 2"),
+    ]
 
 
 def test_result_lists_keep_their_ranks(world: World, side: MemorySide) -> None:

@@ -150,7 +150,8 @@ def test_an_index_taken_away_is_made_again_strictly(
 def test_rows_go_with_the_erased_and_with_time(elastic_client: Elasticsearch, names: Names, side: ElasticSide) -> None:
     assert side.forget(["a" * 32]) == 0 == side.purge(AT), "nothing is there yet"
     side.put([result(1), result(2), result(3, at=AT - timedelta(days=9)), event(1, at=AT - timedelta(days=9))], AT)
-    assert side.forget([uid_of("r", "1")]) == 1
+    side.put([event(4, uid=uid_of("r", "1"))], AT)
+    assert side.forget([uid_of("r", "1")]) == 2
     assert side.purge(AT - timedelta(days=1)) == 2
     left = documents(elastic_client, names, SideIndex.RESULTS)
     assert [one["position"] for one in left.values()] == [2]

@@ -20,7 +20,7 @@ import structlog
 from elasticsearch import BadRequestError, Elasticsearch, NotFoundError
 
 from pipeline.store.elastic.client import guarded, refusal
-from pipeline.store.elastic.names import MAPPING_VERSION, Names
+from pipeline.store.elastic.names import Names
 from pipeline.store.measures import micros
 from pipeline.store.protocol import StoreError
 from pipeline.store.side import Row, SideIndex, fields_of
@@ -39,7 +39,7 @@ _LONG_WORD = {"type": "keyword", "ignore_above": 2048}
 MAPPINGS: Mapping[SideIndex, Mapping[str, Mapping[str, Any]]] = {
     SideIndex.EVENTS: {
         **dict.fromkeys(("at", "end", "window_start", "window_end"), _DATE),
-        **dict.fromkeys(("kind", "what", "brand", "source", "rule", "incident", "by"), _KEYWORD),
+        **dict.fromkeys(("kind", "what", "brand", "source", "rule", "incident", "by", "uid"), _KEYWORD),
         **dict.fromkeys(("rule_version", "level", "previous", "persons", "observed"), _INT),
         **dict.fromkeys(("expected", "low", "high", "return_period_days"), _DOUBLE),
         "text": _TITLE,
@@ -70,7 +70,7 @@ def alias_of(names: Names, index: SideIndex) -> str:
 
 def index_of(names: Names, index: SideIndex) -> str:
     """The index behind the alias; another mapping is another version."""
-    return f"{alias_of(names, index)}-v{MAPPING_VERSION}"
+    return f"{alias_of(names, index)}-v{names.version}"
 
 
 def prepare(client: Elasticsearch, names: Names, *, replicas: int = 0) -> None:
@@ -128,10 +128,11 @@ class ElasticSide:
         self._forget_known(_name(row) for row in found)
 
     def forget(self, uids: Sequence[str]) -> int:
-        """Remove results that became one of these mentions."""
+        """Remove results that became one of these mentions, and statements that are one."""
         removed = 0
         for start in range(0, len(uids), BATCH):
-            removed += self._delete(SideIndex.RESULTS, {"terms": {"uid": list(uids[start : start + BATCH])}})
+            named = {"terms": {"uid": list(uids[start : start + BATCH])}}
+            removed += sum(self._delete(index, named) for index in (SideIndex.RESULTS, SideIndex.EVENTS))
         return removed
 
     def purge(self, before: datetime) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 from alerting import World
-from elastic import Node, plain_node, skipping
+from elastic import Node, plain_node, remove_indices, skipping
 from elasticsearch import BadRequestError, Elasticsearch
 
 from alerts import chronicle, incidents
@@ -271,6 +273,33 @@ def test_an_engine_of_our_own_has_such_a_place(elastic_url: str, names: Names) -
     store = ElasticStore(connect(StoreTable(urls=(elastic_url,))), names.prefix, clock=ManualClock(AT))
     assert isinstance(side_of(store), ElasticSide)
     store.close()
+
+
+def test_the_shipped_roles_write_and_read_what_stands_beside(elastic_secured: Node) -> None:
+    """The service's role writes all three; people with the viewer's read them, and search as Kibana would."""
+    names, roles = Names(f"t{uuid.uuid4().hex[:12]}"), Path(__file__).parents[2] / "docker/cluster"
+    with elastic_secured.client() as admin:
+
+        def client(role: str) -> Elasticsearch:
+            document = json.loads(
+                (roles / f"{role}.json").read_text("utf-8").replace('"sturmwarte-', f'"{names.prefix}-')
+            )
+            limits = {role: {name: document[name] for name in ("cluster", "indices")}}
+            key = admin.security.create_api_key(name=role, expiration="1h", role_descriptors=limits)["encoded"]
+            return Elasticsearch(elastic_secured.url, api_key=key, ca_certs=str(elastic_secured.ca_file))
+
+        with client("role") as own, client("viewer") as viewer:
+            side = ElasticSide(own, names)
+            side.put([event(1), result(1), Hour(at=AT, brand="acme", persons=3)], AT)
+            assert side.forget([uid_of("r", "1")]) == 1
+            own.indices.refresh(index=alias_of(names, SideIndex.SERIES))
+            found = viewer.search(
+                index=alias_of(names, SideIndex.SERIES), query={"kql": {"query": 'brand:"acme" and persons >= 3'}}
+            )
+            assert [hit["_source"]["persons"] for hit in found["hits"]["hits"]] == [3]
+            with pytest.raises(StoreError, match="does not allow it"):
+                ElasticSide(viewer, names).put([event(2)], AT)
+        remove_indices(admin, names.prefix)
 
 
 @pytest.fixture

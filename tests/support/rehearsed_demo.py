@@ -30,8 +30,9 @@ from sturmwarte.demo.run import Stage, look_back, morning, stage
 from sturmwarte.registry import build_registry
 
 START = morning(datetime(2026, 11, 20, 12, tzinfo=UTC))
-FACTOR = 60.0
-"""The politeness of the spiders costs a sixtieth of what it says."""
+FACTOR = 30.0
+"""The politeness of the spiders costs a thirtieth of what it says. With more haste the storm would go by while a slow
+machine computes."""
 
 
 class Demonstration:

@@ -517,10 +517,10 @@ def test_the_check_names_what_does_not_agree(store: ElasticStore) -> None:
     store.write([mention("a"), mention("b", at=OCTOBER)])
     access, client = store.access, store.access.client
     hit = client.get(index=access.names.mentions_of("2026.11"), id=uid("a"))["_source"]
-    wrong = {**hit, "exact": "", "stem": "", "lang": "en"}
+    wrong = {**hit, "stem": "", "lang": "en"}
     client.index(index=access.names.mentions_of("2026.11"), id=uid("a"), document=wrong)
-    client.index(index=access.names.mentions_of("2026.10"), id=uid("a"), document={**hit, "exact": "", "stem": ""})
-    orphan = {**hit, "uid": uid("c"), "exact": "", "stem": ""}
+    client.index(index=access.names.mentions_of("2026.10"), id=uid("a"), document=hit)
+    orphan = {**hit, "uid": uid("c")}
     client.index(index=access.names.history_of("2026.11"), id=f"{uid('c')}.1", document=orphan)
     client.index(index=access.names.erased, id=uid("b"), document={"reason": "asked for", "at": NOON.isoformat()})
     found = store.check()
@@ -529,7 +529,7 @@ def test_the_check_names_what_does_not_agree(store: ElasticStore) -> None:
         sorted(found),
         sorted(
             [
-                f"the fields lang of mention {uid('a')} do not agree",
+                f"the fields lang, stem of mention {uid('a')} do not agree",
                 f"mention {uid('a')} is stored twice",
                 f"revision 1 of mention {uid('c')} is kept, the mention is not there",
                 f"mention {uid('b')} was erased and is there again",

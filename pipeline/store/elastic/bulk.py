@@ -5,7 +5,9 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, cast
 
 import msgspec
@@ -16,12 +18,16 @@ from pipeline.store.elastic.client import refusal
 from pipeline.store.protocol import StoreError
 
 REQUEST_BYTES = 8_000_000
+REQUEST_OPERATIONS = 200
+AT_ONCE = 3
+"""So many requests are under way together: the server takes up the next while this side still encodes the one after."""
 LARGEST_BYTES = 50_000_000
 """One document above this is refused here: the server would refuse the whole request."""
 BUSY_SECONDS = 30.0
 """How long to go on offering what a busy server has turned away."""
 _ANSWER = ("errors", "items.*.status", "items.*.error", "items.*._seq_no", "items.*._primary_term")
 _encode = msgspec.json.Encoder().encode
+Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +37,8 @@ class Operation:
     action: str
     index: str
     id: str
-    document: dict[str, Any] | None = None
+    document: Document | Callable[[], Document] | None = None
+    """May be made when it is sent, while requests before it are under way."""
     at: tuple[int, int] | None = None
 
 
@@ -63,7 +70,7 @@ class Outcome:
 def carry_out(
     client: Elasticsearch, operations: Sequence[Operation], *, sleep: Callable[[float], None] = time.sleep
 ) -> list[Outcome]:
-    """One outcome per operation, in order; each is durable when it is done.
+    """One outcome per operation, in order; each is durable when it is done. No operation waits for another one.
 
     Operations that a busy server turns away are offered again. Raises StoreError where the server cannot write at all.
     """
@@ -71,8 +78,8 @@ def carry_out(
     due = list(range(len(operations)))
     deadline, pause = time.monotonic() + BUSY_SECONDS, 0.05
     while due:
-        for numbers, lines in _requests(operations, due, outcomes):
-            for number, outcome in zip(numbers, _send(client, lines), strict=True):
+        for numbers, answers in _sent(client, _requests(operations, due, outcomes)):
+            for number, outcome in zip(numbers, answers, strict=True):
                 outcomes[number] = outcome
         due = [number for number in due if _busy(outcomes[number])]
         if due:
@@ -85,10 +92,35 @@ def carry_out(
     return [outcome for outcome in outcomes if outcome is not None]
 
 
+_Request = tuple[list[int], list[bytes]]
+"""Numbers of the operations, and their lines."""
+
+
+def _sent(client: Elasticsearch, requests: Iterator[_Request]) -> Iterator[tuple[list[int], list[Outcome]]]:
+    """The answers, in any order; requests are made while others are under way."""
+    first = next(requests, None)
+    second = next(requests, None)
+    if first is None:
+        return
+    if second is None:  # nearly always a small batch: no thread is worth it
+        yield first[0], _send(client, first[1])
+        return
+    with ThreadPoolExecutor(AT_ONCE, "bulk") as pool:
+        under_way: dict[Future[list[Outcome]], list[int]] = {}
+        for numbers, lines in chain((first, second), requests):
+            under_way[pool.submit(_send, client, lines)] = numbers
+            if len(under_way) >= AT_ONCE:
+                done, _ = wait(under_way, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield under_way.pop(future), future.result()
+        for future, numbers in under_way.items():
+            yield numbers, future.result()
+
+
 def _requests(
     operations: Sequence[Operation], due: Sequence[int], outcomes: list[Outcome | None]
-) -> Iterator[tuple[list[int], list[bytes]]]:
-    """Numbers and lines of each request; what is too large for any gets its outcome here."""
+) -> Iterator[_Request]:
+    """What is too large for any request gets its outcome here."""
     numbers: list[int] = []
     lines: list[bytes] = []
     size = 0
@@ -98,7 +130,7 @@ def _requests(
         if length > LARGEST_BYTES:
             outcomes[number] = Outcome(413, "too_large", f"{length} bytes in one document")
             continue
-        if numbers and size + length > REQUEST_BYTES:
+        if numbers and (size + length > REQUEST_BYTES or len(numbers) >= REQUEST_OPERATIONS):
             yield numbers, lines
             numbers, lines, size = [], [], 0
         numbers.append(number)
@@ -113,7 +145,8 @@ def _lines(operation: Operation) -> list[bytes]:
     if operation.at is not None:
         target["if_seq_no"], target["if_primary_term"] = operation.at
     head = _encode({operation.action: target})
-    return [head] if operation.document is None else [head, _encode(operation.document)]
+    document = operation.document() if callable(operation.document) else operation.document
+    return [head] if document is None else [head, _encode(document)]
 
 
 def _send(client: Elasticsearch, lines: list[bytes]) -> list[Outcome]:

@@ -21,8 +21,8 @@ KEEP = "5m"
 NAMED = 20
 """Of one kind of finding so many are named, the rest is counted."""
 TRIES = 5
-_UNKEPT = ("exact", "stem", "write", "known_to", "known_to_us")
-"""Fields that are not in the source, or not made of the mention."""
+_UNMADE = ("write", "known_to", "known_to_us")
+"""Fields that are not made of the mention."""
 
 
 def everything(access: Access, index: str, *fields: str) -> Iterator[dict[str, Any]]:
@@ -85,7 +85,7 @@ def _bad_mentions(access: Access, current: dict[str, int]) -> Iterator[str]:
 
 def _differing(source: Document, made: Document) -> list[str]:
     """Fields with other values; what is a set has no order."""
-    names = (source.keys() | made.keys()) - set(_UNKEPT)
+    names = (source.keys() | made.keys()) - set(_UNMADE)
     return sorted(name for name in names if _value(source.get(name)) != _value(made.get(name)))
 
 

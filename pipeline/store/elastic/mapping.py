@@ -69,7 +69,6 @@ ANALYSIS: Json = {
 MAPPINGS: Json = {
     "dynamic": "strict",
     "_meta": {"mapping_version": MAPPING_VERSION},
-    "_source": {"excludes": ["exact", "stem"]},
     "properties": PROPERTIES,
 }
 STORIES: Json = {

@@ -22,7 +22,7 @@ from pipeline.mention import Mention, without_text
 from pipeline.store.elastic import removal, stories
 from pipeline.store.elastic.access import Access
 from pipeline.store.elastic.bulk import Operation, Outcome, carry_out
-from pipeline.store.elastic.documents import document, mention_of
+from pipeline.store.elastic.documents import Document, document, mention_of
 from pipeline.store.elastic.locating import Located, at, exists, history_beside, located
 from pipeline.store.elastic.mapping import ensure_month
 from pipeline.store.elastic.names import history_id, month
@@ -47,6 +47,8 @@ class _Batch:
     refused: dict[str, str] = field(default_factory=dict)
     tried: dict[str, Change] = field(default_factory=dict)
     """Offered in an earlier round: it may have been stored although the answer was lost."""
+    rows: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Where the history rows are that this call has opened, as (seq_no, primary_term)."""
     written: dict[str, str] = field(default_factory=dict)
     """uid → index of all that this call has stored."""
 
@@ -104,10 +106,11 @@ def _with_history(batch: _Batch, changes: Sequence[Change], roots: dict[str, str
     """Put what is about to be replaced into the history, open; returns the changes that may go on."""
     kept = [change for change in changes if change.keep]
     operations = [_open_row(batch, change, roots) for change in kept]
-    outcomes = dict(zip((c.new.uid for c in kept), _carried_out(batch, operations), strict=True))
-    for uid, outcome in outcomes.items():
-        if not (outcome.done or outcome.conflict):
-            batch.refused[uid] = f"{REJECTED}{outcome.kind}: {outcome.reason}"
+    for change, operation, outcome in zip(kept, operations, _carried_out(batch, operations), strict=True):
+        if outcome.done and outcome.at:
+            batch.rows[operation.id] = outcome.at
+        elif not (outcome.done or outcome.conflict):
+            batch.refused[change.new.uid] = f"{REJECTED}{outcome.kind}: {outcome.reason}"
     return [change for change in changes if change.new.uid not in batch.refused]
 
 
@@ -119,34 +122,23 @@ def _open_row(batch: _Batch, change: Change, roots: dict[str, str]) -> Operation
     return Operation("create", history_beside(batch.access, hit.index), history_id(old.uid, old.revision), made)
 
 
-def _closed_row(batch: _Batch, change: Change, roots: dict[str, str], row: dict[str, Any]) -> Operation:
-    """The same row once it is replaced; words that somebody took out of it meanwhile stay out."""
-    opened = _open_row(batch, change, roots)
+def _closed_row(
+    batch: _Batch, change: Change, roots: dict[str, str], place: tuple[int, int], *, emptied: bool = False
+) -> Operation:
+    """The same row once it is replaced; words that somebody took out of it meanwhile (``emptied``) stay out."""
     old, known_to = change.old, change.new.known_from
     assert old is not None and known_to is not None
-    found = mention_of(row["_source"])
-    if change.new.deleted_at is not None or found == without_text(found):
+    if emptied or change.new.deleted_at is not None:
         old = without_text(old)
-    made = document(old, roots[old.story or old.uid], batch.stored[old.uid].first_known)
+    hit = batch.stored[old.uid]
+    made = document(old, roots[old.story or old.uid], hit.first_known)
     made["known_to"], made["known_to_us"] = known_to.isoformat(), micros(known_to)
-    return Operation("index", opened.index, opened.id, made, (row["_seq_no"], row["_primary_term"]))
+    return Operation("index", history_beside(batch.access, hit.index), history_id(old.uid, old.revision), made, place)
 
 
 def _offer(batch: _Batch, changes: Sequence[Change], roots: dict[str, str]) -> list[str]:
     """Write the mentions; returns those that somebody else was faster with."""
-    operations = []
-    for change in changes:
-        uid, new = change.new.uid, change.new
-        hit = batch.stored.get(uid)
-        assert new.known_from is not None
-        made = document(new, roots[new.story or uid], hit.first_known if hit else micros(new.known_from))
-        made["write"] = batch.token
-        batch.tried[uid] = change
-        if hit is None:
-            index = batch.access.names.mentions_of(month(new.event_time))
-            operations.append(Operation("create", index, uid, made))
-        else:
-            operations.append(Operation("index", hit.index, uid, made, hit.at))
+    operations = [_offered(batch, change, roots) for change in changes]
     lost = []
     for operation, outcome in zip(operations, _carried_out(batch, operations), strict=True):
         if outcome.done:
@@ -157,6 +149,22 @@ def _offer(batch: _Batch, changes: Sequence[Change], roots: dict[str, str]) -> l
         else:
             batch.refused[operation.id] = f"{REJECTED}{outcome.kind}: {outcome.reason}"
     return lost
+
+
+def _offered(batch: _Batch, change: Change, roots: dict[str, str]) -> Operation:
+    """The operation for a change; its document is made when its turn has come."""
+    new = change.new
+    uid, hit = new.uid, batch.stored.get(new.uid)
+    assert new.known_from is not None
+    first_known = hit.first_known if hit else micros(new.known_from)
+    batch.tried[uid] = change
+
+    def made() -> Document:
+        return {**document(new, roots[new.story or uid], first_known), "write": batch.token}
+
+    if hit is None:
+        return Operation("create", batch.access.names.mentions_of(month(new.event_time)), uid, made)
+    return Operation("index", hit.index, uid, made, hit.at)
 
 
 def _carried_out(batch: _Batch, operations: list[Operation]) -> list[Outcome]:
@@ -210,17 +218,27 @@ def _read_again(batch: _Batch, lost: Sequence[str], roots: dict[str, str]) -> li
 
 def _close(batch: _Batch, changes: Sequence[Change], roots: dict[str, str]) -> None:
     """Say in the history until when each replaced revision was the known one."""
-    if not changes:
-        return
-    access = batch.access
-    due = {history_id(c.new.uid, c.new.revision - 1): c for c in changes}
-    while due:
-        places = [(history_beside(access, batch.stored[c.new.uid].index), id_) for id_, c in due.items()]
-        rows = {id_: row for (_, id_), row in exists(access, places, "doc", "known_to_us").items()}
-        open_rows = {id_: c for id_, c in due.items() if id_ in rows and "known_to_us" not in rows[id_]["_source"]}
-        operations = [_closed_row(batch, change, roots, rows[id_]) for id_, change in open_rows.items()]
-        outcomes = dict(zip(open_rows, _carried_out(batch, operations), strict=True))
-        due = {id_: change for id_, change in open_rows.items() if outcomes[id_].conflict}
+    due = {history_id(change.new.uid, change.new.revision - 1): change for change in changes}
+    mine = {
+        id_: _closed_row(batch, change, roots, batch.rows.pop(id_)) for id_, change in due.items() if id_ in batch.rows
+    }
+    due = _still_open(batch, due, mine)
+    while due:  # opened by somebody else, or changed since
+        places = [(history_beside(batch.access, batch.stored[c.new.uid].index), id_) for id_, c in due.items()]
+        rows = {id_: row for (_, id_), row in exists(batch.access, places, "doc", "known_to_us").items()}
+        due = {id_: c for id_, c in due.items() if id_ in rows and "known_to_us" not in rows[id_]["_source"]}
+        theirs = {}
+        for id_, change in due.items():
+            found = mention_of(rows[id_]["_source"])
+            place = rows[id_]["_seq_no"], rows[id_]["_primary_term"]
+            theirs[id_] = _closed_row(batch, change, roots, place, emptied=found == without_text(found))
+        due = _still_open(batch, due, theirs)
+
+
+def _still_open(batch: _Batch, due: dict[str, Change], closing: dict[str, Operation]) -> dict[str, Change]:
+    """Write closed rows; returns the changes whose rows were not closed by that."""
+    outcomes = dict(zip(closing, _carried_out(batch, list(closing.values())), strict=True))
+    return {id_: change for id_, change in due.items() if id_ not in outcomes or outcomes[id_].conflict}
 
 
 def _bare(batch: _Batch, uids: Iterable[str]) -> None:

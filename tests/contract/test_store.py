@@ -474,6 +474,23 @@ def test_nameless_authors_are_one_person_per_story(store: Store) -> None:
     assert store.count(Query(Field("story", (uid("v"),)))) == (4, 1)
 
 
+def test_a_story_is_found_by_each_of_its_ids(store: Store, clock: ManualClock) -> None:
+    told = {"first": None, "copy": uid("first"), "other": None, "another": uid("other"), "alone": None}
+    store.write([mention(name, story=story) for name, story in told.items()])
+    clock.advance(minutes=1)
+    before = clock.now()
+    clock.advance(minutes=1)
+    store.write([mention("copy", text="Die Telekom schweigt.", story=uid("first"), fetched=NOON + BIN)])
+    clock.advance(minutes=1)
+    asked = {name: Query(Field("story", (uid(name),))) for name in told}
+    assert [store.count(query)[0] for query in asked.values()] == [2, 0, 2, 0, 1]
+    store.join_stories(uid("first"), uid("other"))
+    assert [store.count(query)[0] for query in asked.values()] == [4, 0, 4, 0, 1]
+    assert [store.count(query, as_of=before)[0] for query in asked.values()] == [4, 0, 4, 0, 1]
+    assert store.count(Query(Not(asked["other"].root)))[0] == 1
+    assert [facet.posts for facet in store.facets(EVERYTHING, "story")] == [4, 1]
+
+
 def test_the_same_batch_twice_revises_nothing(store: Store) -> None:
     batch = [mention(n, at=NOON - timedelta(minutes=n)) for n in range(50)]
     assert len(store.write(batch).created) == 50

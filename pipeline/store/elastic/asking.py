@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from math import ceil
 from typing import Any
 
 from elasticsearch import ApiError, NotFoundError
@@ -80,7 +81,7 @@ def ask(
             answer = client.search(
                 index=index,
                 query=all_of(clauses),
-                timeout=f"{max(1, round(left * 1000))}ms",
+                timeout=f"{ceil(left)}s",  # whole seconds: the server keeps answers by the text of the request
                 allow_partial_search_results=False if index else None,
                 filter_path=[*_ALWAYS, *want],
                 **{"track_total_hits": False, **body},
@@ -97,10 +98,10 @@ def composite(
     sources: Sequence[Clause],
     *,
     nested: Clause | None = None,
-    sums: Sequence[str] = (),
+    aggs: Clause | None = None,
     limit: Limit | None = None,
 ) -> Iterator[Answer]:
-    """Every combination of values that there is, in order: ``{"key": …, "doc_count": …, sum: {"value": …}}``.
+    """Every combination of values that there is, in order: ``{"key": …, "doc_count": …}`` and what ``aggs`` make of it.
 
     With ``nested`` the opinions that fulfil that clause are counted, not the mentions.
     """
@@ -111,8 +112,8 @@ def composite(
         found: Answer = {"composite": {"size": COMPOSITE, "sources": list(sources)}}
         if after is not None:
             found["composite"]["after"] = after
-        if sums:
-            found["aggs"] = {field: {"sum": {"field": f"opinions.{field}"}} for field in sums}
+        if aggs:
+            found["aggs"] = aggs
         aggregation = {"found": found}
         if nested is not None:
             meant = {"meant": {"filter": nested, "aggs": aggregation}}

@@ -292,8 +292,9 @@ def _outdone(access: Access, rows: Sequence[Answer], as_of: datetime, limit: Lim
 def count(access: Access, query: Query, span: Span, as_of: datetime | None) -> tuple[int, int]:
     """(posts, persons) of a search.
 
-    Posts are exact. Persons are exact up to ``EXACT_PERSONS`` distinct ones; above that they are the server's
-    estimate (``cardinality`` with the highest precision, off by well under one per cent).
+    Posts are exact. Persons are exact up to ``EXACT_PERSONS`` distinct ones; above that they are the server's estimate
+    (``cardinality`` with ``precision_threshold`` 40,000): of 12,000 to 40,000 persons it was off by 0.03 % at most, of
+    50,000 to 100,000 by 0.2 %.
     """
     clauses = clauses_of(access, query, span)
     if as_of is None:

@@ -16,12 +16,14 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from pipeline.clock import Clock
-from pipeline.configuration import Configuration, StoreTable
+from pipeline.configuration import Configuration, StateTable, StoreTable
 from pipeline.quoting import blank_messages
 from pipeline.secrets import KEY_FILE
 from pipeline.spool import Spool
 from pipeline.state import opening
-from pipeline.state.database import State, sqlite_url
+from pipeline.state.copying import CopyRefused, copy_state
+from pipeline.state.database import State
+from pipeline.state.place import on_server
 from pipeline.state.restored import RESTORED, restored_at
 from pipeline.state.tables import meta, outbox, result, result_list
 from pipeline.store.opening import open_store, schema_of, upgrade_store
@@ -41,20 +43,31 @@ class BackupError(Exception):
     """A backup cannot be made or read; the message says which part and what to do."""
 
 
-def backup(folder: Path, target: Path, *, clock: Clock, progress: Progress = lambda part: None) -> Path:
+def backup(
+    folder: Path,
+    target: Path,
+    *,
+    clock: Clock,
+    progress: Progress = lambda part: None,
+    table: StateTable | None = None,
+) -> Path:
     """Write a consistent copy of a data folder, taken while it is in use, to one tar file; returns its path.
 
     The state database is copied first, then the spool, then the mentions, so that no cursor stands before its
-    mentions, and what leaves the spool meanwhile is found in the store.
+    mentions, and what leaves the spool meanwhile is found in the store. A state database on the server that ``table``
+    names is copied into the same file.
     """
-    if not (folder / STATE).exists():
+    if not (on_server(table) or (folder / STATE).exists()):
         raise BackupError(f"{folder} holds no data: nothing to back up")
     if target.exists():
         raise BackupError(f"{target} exists already: choose another name")
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".backup-") as name:
         work = Path(name)
         progress(STATE)
-        _copy_sqlite(folder / STATE, work / STATE)
+        if on_server(table):
+            _copy_server(folder, table, work / STATE)
+        else:
+            _copy_sqlite(folder / STATE, work / STATE)
         progress("spool")
         Spool(folder / "spool").copy_to(work / "spool")
         progress(MENTIONS)
@@ -74,11 +87,14 @@ def backup(folder: Path, target: Path, *, clock: Clock, progress: Progress = lam
     return target
 
 
-def restore(source: Path, folder: Path, *, clock: Clock, force: bool = False) -> None:
+def restore(source: Path, folder: Path, *, clock: Clock, force: bool = False, table: StateTable | None = None) -> None:
     """Put a backup into a data folder, every part checked against the manifest first.
 
     Messages that had not been sent are held until a person releases them. Who was erased from the folder after the
     backup was made stays erased: the bar is carried over, and the next start applies it. Raises BackupError.
+
+    With a server that ``table`` names the state goes there, into an empty database only: erasures since the backup are
+    then in the database that it replaces, and to be repeated by hand.
     """
     if folder.exists() and any(folder.iterdir()) and not force:
         raise BackupError(f"{folder} is not empty: choose an empty folder, or say --force to replace it")
@@ -92,17 +108,25 @@ def restore(source: Path, folder: Path, *, clock: Clock, force: bool = False) ->
         _check_manifest(work, source)
         _keep_erasures(folder / STATE, work / STATE)
         _hold_messages(work, clock.now())
+        if on_server(table):
+            _move_to_server(work, table)
         if folder.exists():
             shutil.rmtree(folder)
         shutil.copytree(work, folder)
     (folder / MANIFEST).unlink()
 
 
-def upgrade(folder: Path, *, clock: Clock, progress: Progress = lambda part: None) -> list[str]:
-    """Bring both databases of a folder to this program's version, after a backup beside it; returns what was done."""
-    if not (folder / STATE).exists():
+def upgrade(
+    folder: Path, *, clock: Clock, progress: Progress = lambda part: None, table: StateTable | None = None
+) -> list[str]:
+    """Bring both databases of a folder to this program's version, after a backup beside it; returns what was done.
+
+    A server's state database is brought to it in one transaction, without a backup: that is made with its own tools.
+    """
+    if not (on_server(table) or (folder / STATE).exists()):
         raise BackupError(f"{folder} holds no data: nothing to upgrade")
-    state = State(sqlite_url(folder))
+    folder.mkdir(parents=True, exist_ok=True)
+    state = opening.connect_state(folder, table)
     with closing(state):
         before = opening.version_of(state)
         schema_before, schema_now = schema_of(folder)
@@ -115,7 +139,7 @@ def upgrade(folder: Path, *, clock: Clock, progress: Progress = lambda part: Non
         if before != opening.HEAD:
             progress(STATE)
             opening.migrate(state)
-            done.append(f"{STATE}: {before} → {opening.HEAD}")
+            done.append(f"{opening.place_of(state) if state.server else STATE}: {before} → {opening.HEAD}")
     if schema_before != schema_now:
         progress(MENTIONS)
         upgrade_store(folder)
@@ -160,6 +184,33 @@ def _copy_what_is_left(source: str, target: str) -> None:
     """Pages may be purged while they are copied."""
     with suppress(FileNotFoundError):
         shutil.copy2(source, target)
+
+
+def _copy_server(folder: Path, table: StateTable | None, target: Path) -> None:
+    with (
+        closing(opening.connect_state(folder, table)) as server,
+        closing(State(f"sqlite:///{target}")) as copy,
+    ):
+        _copied(server, copy)
+
+
+def _move_to_server(work: Path, table: StateTable | None) -> None:
+    with (
+        closing(State(f"sqlite:///{work / STATE}")) as copy,
+        closing(opening.connect_state(work, table)) as server,
+    ):
+        if opening.version_of(copy) != opening.HEAD:
+            opening.migrate(copy)
+        _copied(copy, server)
+    for name in (STATE, f"{STATE}-wal", f"{STATE}-shm"):
+        (work / name).unlink(missing_ok=True)
+
+
+def _copied(source: State, target: State) -> None:
+    try:
+        copy_state(source, target)
+    except CopyRefused as refused:
+        raise BackupError(str(refused)) from refused
 
 
 def _copy_sqlite(source: Path, target: Path) -> None:

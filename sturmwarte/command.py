@@ -22,9 +22,11 @@ from sturmwarte.commands import (
     match,
     mentions,
     parse,
+    quarantine,
     run,
     sources,
     state,
+    store,
     transfer,
 )
 from sturmwarte.speech import speech_for
@@ -56,6 +58,8 @@ GROUPS = {
     "sources": sources.sources,
     "mail": mail.mail,
     "state": state.state,
+    "store": store.store,
+    "quarantine": quarantine.quarantine,
     "dashboards": dashboards.dashboards,
 }
 

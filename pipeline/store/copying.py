@@ -75,15 +75,27 @@ def copy(
     admit(giver, taker)
     taker.begin(giver.name)
     began = clock.now()
+    parts = move(giver, taker, moved=moved, compared=compared)
+    outcome = Copied(parts=parts, source_changed=_changed(source, began))
+    if outcome.whole:
+        taker.finish()
+    return outcome
+
+
+def move(
+    giver: Transfer,
+    taker: Transfer,
+    *,
+    moved: Callable[[int], None],
+    compared: Callable[[Compared], None] = lambda part: None,
+) -> tuple[Compared, ...]:
+    """Bring every part of the taker to what the giver holds; ``copy`` without asking and without notes."""
     results = []
     for part, there in _parts(giver, taker):
         result = _part(giver, taker, part, there, moved)
         compared(result)
         results.append(result)
-    outcome = Copied(parts=tuple(results), source_changed=_changed(source, began))
-    if outcome.whole:
-        taker.finish()
-    return outcome
+    return tuple(results)
 
 
 def admit(giver: Transfer, taker: Transfer) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.clock import Clock
 from pipeline.configuration import StoreTable
@@ -14,6 +15,11 @@ from pipeline.secrets import SecretMissing
 from pipeline.store.protocol import Store, StoreError
 from pipeline.store.sqlite.migrations import schema_version, upgrade, version_of
 from pipeline.store.sqlite.store import SqliteStore, none_erased
+
+if TYPE_CHECKING:
+    from elasticsearch import Elasticsearch
+
+    from pipeline.store.elastic.migrating import Migration
 
 FILE = "mentions.db"
 READERS_PATIENCE = timedelta(seconds=1)
@@ -43,6 +49,15 @@ def is_there(folder: Path, table: StoreTable) -> bool:
     return table.engine != "sqlite" or (folder / FILE).exists()
 
 
+@contextmanager
+def migration(table: StoreTable, *, clock: Clock) -> Iterator[Migration]:
+    """What brings the store on the configured nodes to this release's mapping. Raises StoreError."""
+    from pipeline.store.elastic.migrating import Migration
+
+    with closing(_connected(table)) as client:
+        yield Migration(client, table.prefix, clock=clock, replicas=table.replicas)
+
+
 def _on_elasticsearch(
     table: StoreTable,
     *,
@@ -52,17 +67,12 @@ def _on_elasticsearch(
     erased: Callable[[Sequence[str]], set[str]],
 ) -> Store:
     """The store on the configured nodes. Imported here: whoever keeps mentions in a file does not pay for it."""
-    from pipeline.store.elastic.client import connect, require_server
     from pipeline.store.elastic.store import ElasticStore
 
     if read_only:  # somebody waits for a page; whoever writes has a spool and can wait
         table = table.model_copy(update={"patience": min(table.patience, READERS_PATIENCE)})
+    client = _connected(table)
     try:
-        client = connect(table)
-    except SecretMissing as error:
-        raise StoreError(str(error)) from error
-    try:
-        require_server(client)
         return ElasticStore(
             client,
             table.prefix,
@@ -75,6 +85,22 @@ def _on_elasticsearch(
     except BaseException:
         client.close()
         raise
+
+
+def _connected(table: StoreTable) -> Elasticsearch:
+    """A client of a server that is one of ours to use. Raises StoreError."""
+    from pipeline.store.elastic.client import connect, require_server
+
+    try:
+        client = connect(table)
+    except SecretMissing as error:
+        raise StoreError(str(error)) from error
+    try:
+        require_server(client)
+    except BaseException:
+        client.close()
+        raise
+    return client
 
 
 def schema_of(folder: Path) -> tuple[int, int]:

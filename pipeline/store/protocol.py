@@ -246,6 +246,10 @@ class Store(Protocol):
         """Findings of a consistency check; empty when all is well."""
         ...
 
+    def reindex(self) -> int:
+        """Make all tokens anew by the present analysis; returns how many mentions there are. Nobody else may write."""
+        ...
+
     def statistics(self) -> dict[str, int | str]:
         """engine, version, mentions, revisions, bytes, first and last event time."""
         ...

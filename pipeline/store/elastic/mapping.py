@@ -181,6 +181,32 @@ def _check_indices(client: Elasticsearch, names: Names) -> None:
                 )
 
 
+def make_unseen(client: Elasticsearch, names: Names, month: str, replicas: int) -> None:
+    """Make the indices of a month without putting them behind the aliases: nobody reads them yet."""
+    body = _template("", replicas)
+    for index in (names.mentions_of(month), names.history_of(month)):
+        _create(client, index, settings=body["settings"], mappings=body["mappings"])
+
+
+def make_beside(client: Elasticsearch, names: Names, replicas: int) -> None:
+    """Make the indices of stories and of the erased."""
+    for index, mappings in ((names.stories, STORIES), (names.erased, ERASED)):
+        _create(client, index, mappings=mappings, settings=_settings(replicas))
+
+
+def version_there(client: Elasticsearch, names: Names) -> int | None:
+    """The version of the mapping that the store is of; None where there is no store."""
+    meta = _meta(client, names)
+    return None if meta is None else int(meta["mapping_version"])
+
+
+def note_version(client: Elasticsearch, names: Names, replicas: int, month: str) -> None:
+    """From now on the store is of this release: its templates are in force, everything is of its analysis."""
+    _make(client, names, replicas, month)
+    now = {"mapping_version": MAPPING_VERSION, "analysis_version": ANALYSIS_VERSION, "made_of": _fingerprint(replicas)}
+    client.update(index=names.meta, id=META_ID, doc=now, refresh=True, retry_on_conflict=5)
+
+
 def _settings(replicas: int) -> Json:
     return {"number_of_shards": 1, "number_of_replicas": replicas}
 
@@ -200,8 +226,9 @@ def _make(client: Elasticsearch, names: Names, replicas: int, month: str) -> Non
         client.indices.put_index_template(
             name=alias, index_patterns=[pattern], priority=500, template=_template(alias, replicas)
         )
-    for index, mappings in ((names.stories, STORIES), (names.erased, ERASED), (names.meta, META)):
-        _create(client, index, mappings=mappings, settings=_settings(replicas))
+    make_beside(client, names, replicas)
+    _create(client, names.meta, mappings=META, settings=_settings(replicas))
+    client.indices.put_mapping(index=names.meta, properties=META["properties"])
     ensure_month(client, names, month)
     ours = [*names.of_months, names.stories, names.erased, names.meta]
     client.indices.put_settings(index=ours, settings={"number_of_replicas": replicas}, allow_no_indices=True)

@@ -14,26 +14,29 @@ class Names:
     """All names of one store. ``prefix`` is the configured one; a month is written ``2026.11``."""
 
     prefix: str
+    version: int = MAPPING_VERSION
+    aliased: bool = True
+    """False: readers of these names see the indices of this version, whatever the aliases stand for."""
 
     @property
     def mentions(self) -> str:
         """Alias over all months."""
-        return f"{self.prefix}-mentions"
+        return f"{self.prefix}-mentions" if self.aliased else f"{self._mentions}*"
 
     @property
     def history(self) -> str:
         """Alias over the replaced revisions of all months."""
-        return f"{self.prefix}-history"
+        return f"{self.prefix}-history" if self.aliased else f"{self._history}*"
 
     @property
     def stories(self) -> str:
         """Bands and aliases of stories."""
-        return f"{self.prefix}-stories-v{MAPPING_VERSION}"
+        return f"{self.prefix}-stories-v{self.version}"
 
     @property
     def erased(self) -> str:
         """uids that may never be written again."""
-        return f"{self.prefix}-erased-v{MAPPING_VERSION}"
+        return f"{self.prefix}-erased-v{self.version}"
 
     @property
     def meta(self) -> str:
@@ -59,11 +62,11 @@ class Names:
 
     @property
     def _mentions(self) -> str:
-        return f"{self.prefix}-mentions-v{MAPPING_VERSION}-"
+        return f"{self.prefix}-mentions-v{self.version}-"
 
     @property
     def _history(self) -> str:
-        return f"{self.prefix}-history-v{MAPPING_VERSION}-"
+        return f"{self.prefix}-history-v{self.version}-"
 
 
 def month(at: datetime) -> str:

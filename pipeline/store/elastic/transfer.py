@@ -141,9 +141,13 @@ class ElasticTransfer:
 
     def begin(self, source: str) -> None:
         """See the protocol."""
-        self._fresh = self.empty()
+        self.look()
         with guarded():
             note_copy(self._access.client, self._access.names, source)
+
+    def look(self) -> None:
+        """Note whether there is anything to replace; until then everything is looked for before it is loaded."""
+        self._fresh = self.empty()
 
     def finish(self) -> None:
         """See the protocol."""

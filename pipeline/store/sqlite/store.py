@@ -297,6 +297,10 @@ class SqliteStore:
         with self._connections.alone() as connection:
             return checking.findings(connection, self._sqlite)
 
+    def reindex(self) -> int:
+        """See the protocol."""
+        return checking.reindex(self.path)
+
     def statistics(self) -> dict[str, int | str]:
         """See the protocol."""
         with self._connections.reading() as connection:

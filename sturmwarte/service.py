@@ -25,6 +25,7 @@ def run(
     path: Path,
     *,
     parts: Sequence[str] = PARTS,
+    beside: Sequence[Path] = (),
     stop: Event | None = None,
     environment: Mapping[str, str] = os.environ,
     patience: Patience = Patience(),
@@ -32,7 +33,8 @@ def run(
 ) -> None:
     """Run the service of a configuration file until ``stop`` is set or SIGTERM or SIGINT comes.
 
-    With some of ``parts`` only, any number of such processes may run beside each other.
+    With some of ``parts`` only, any number of such processes may run beside each other. ``beside``: further files on
+    the same data folder; the same parts run once more for each of them.
     ``started`` is called once nothing is in the way any more. Raises ConfigurationError, AlreadyRunning,
     StateVersion, SecretMissing before anything is started.
     """
@@ -47,9 +49,11 @@ def run(
         prepare(configuration, configuration.data, clock_from(environment))
         stop_on_signals(stop)
         started()
-        Supervisor(commands(path, configuration.data, parts), child_environment(environment), patience, (held,)).run(
-            stop
-        )
+        wanted = commands(path, configuration.data, parts)
+        for number, other in enumerate(beside, start=2):
+            more = commands(other, configuration.data, parts)
+            wanted |= {f"{part} {number}": command for part, command in more.items()}
+        Supervisor(wanted, child_environment(environment), patience, (held,)).run(stop)
 
 
 def commands(path: Path, folder: Path, parts: Sequence[str] = PARTS) -> dict[str, list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -110,10 +111,25 @@ def _cells(here: Desk, report: VisitReport) -> tuple[object, ...]:
 
 
 @guarded
-def demo(port: Annotated[int, typer.Option("--port", min=1, max=65535, help="option.port")] = 8640) -> None:
+def demo(
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="option.port")] = 8640,
+    servers: Annotated[Path | None, typer.Option("--servers", metavar="FILE", help="option.servers")] = None,
+    workers: Annotated[int | None, typer.Option("--workers", min=1, max=20, help="option.workers")] = None,
+) -> None:
     """help.demo"""
     from sturmwarte.demo.run import main as run_demo
+    from sturmwarte.demo.servers import NoServers
 
+    if workers is not None and servers is None:
+        raise Refused("demo.workers_need_servers")
     speech = speech_for()
     note(speech.say("command.demo.started"))
-    run_demo(port=port, say=lambda what: note(speech.say(f"command.demo.{what}", port=str(port))))
+    try:
+        run_demo(
+            port=port,
+            say=lambda what, **values: note(speech.say(f"command.demo.{what}", **values)),
+            servers=servers,
+            workers=workers or (1 if servers is None else 2),
+        )
+    except NoServers as error:
+        raise Refused("demo.no_servers", file=str(error)) from error

@@ -87,16 +87,27 @@ delay = 0.5
 allow_private = ["127.0.0.1"]
 max_pages = 200
 
-[state]
-url_env = ""
-
 [demo]
 mailbox = "mailbox"
 """
 
+FILES = """
+[state]
+url_env = ""
+"""
+"""Tables of databases that are files, whatever the environment says of the operator's own."""
 
-def write(folder: Path, **values: object) -> Path:
+
+def write(folder: Path, databases: str = FILES, **values: object) -> Path:
     """Write ``sturmwarte.toml`` into a folder; returns its path. Values: addresses of the sites and ports."""
     path = folder / "sturmwarte.toml"
-    path.write_text(TEMPLATE.format(**values), "utf-8")
+    path.write_text(TEMPLATE.format(**values) + databases, "utf-8")
     return path
+
+
+def beside(path: Path, number: int, port: int) -> Path:
+    """The same configuration for a further web process, which needs a port of its own; returns its path."""
+    head, table, rest = path.read_text("utf-8").partition("\n[web]\nport = ")
+    other = path.with_name(f"{path.stem}-{number}.toml")
+    other.write_text(f"{head}{table}{port}{rest[rest.index(chr(10)) :]}", "utf-8")
+    return other

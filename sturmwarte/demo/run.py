@@ -6,7 +6,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ from sturmwarte.demo import configuration
 from sturmwarte.demo.catcher import Catcher
 from sturmwarte.demo.ports import free_port
 from sturmwarte.demo.script import write
+from sturmwarte.demo.servers import borrowed
 from sturmwarte.demo.web import Sites, Web
 
 ZONE = ZoneInfo("Europe/Berlin")
@@ -63,7 +64,14 @@ def morning(today: datetime) -> datetime:
 
 
 @contextmanager
-def stage(folder: Path, *, start: datetime, storm: bool = True, port: int | None = None) -> Iterator[Stage]:
+def stage(
+    folder: Path,
+    *,
+    start: datetime,
+    storm: bool = True,
+    port: int | None = None,
+    databases: str = configuration.FILES,
+) -> Iterator[Stage]:
     """Web and mail catcher of a demonstration in ``folder``, where it is ``start`` now."""
     clock = ScaledClock(start, time.time(), LOOKING_BACK)
     world = write(start, storm_at=start + STORM if storm else None, until=start + timedelta(days=5))
@@ -72,6 +80,7 @@ def stage(folder: Path, *, start: datetime, storm: bool = True, port: int | None
     catcher = Catcher(folder / "mailbox")
     toml = configuration.write(
         folder,
+        databases,
         port=port or free_port(),
         zone=ZONE.key,
         forum=web.forum,
@@ -100,18 +109,36 @@ def look_back(scene: Stage) -> None:
     crawl_once(loaded, loaded.data, scene.clock)
 
 
-def main(*, port: int | None = None, say: Callable[[str], None], stop: Event | None = None) -> None:
-    """Run the demonstration until stopped. ``say`` tells a person what happens."""
+def main(
+    *,
+    port: int | None = None,
+    say: Callable[..., None],
+    stop: Event | None = None,
+    servers: Path | None = None,
+    workers: int = 1,
+) -> None:
+    """Run the demonstration until stopped. ``say`` tells a person what happens.
+
+    ``servers``: a configuration whose Elasticsearch and PostgreSQL it uses instead of files. ``workers``: how many
+    crawlers, watchers and web processes; the latter at ``port``, ``port + 1`` and so on.
+    """
     from sturmwarte.logs import LEVEL
     from sturmwarte.service import CLOCK, run
 
-    with (
-        tempfile.TemporaryDirectory(prefix="sturmwarte-demo-") as name,
-        stage(Path(name), start=morning(datetime.now(UTC)), port=port) as scene,
-    ):
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sturmwarte-demo-")))
+        databases = configuration.FILES
+        if servers is not None:
+            own = stack.enter_context(borrowed(servers, folder))
+            databases = own.tables
+            say("borrowed", names=", ".join(own.names))
+        port = port or free_port()
+        scene = stack.enter_context(stage(folder, start=morning(datetime.now(UTC)), port=port, databases=databases))
         say("look_back")
         look_back(scene)
         clock = scene.let_go()
-        say("running")
-        run(scene.toml, stop=stop, environment={LEVEL: "error", **os.environ, CLOCK: str(clock)})
+        others = [configuration.beside(scene.toml, number, port + number - 1) for number in range(2, workers + 1)]
+        say("running", urls=", ".join(f"http://127.0.0.1:{port + n}/" for n in range(workers)))
+        environment = {LEVEL: "error", **os.environ, CLOCK: str(clock)}
+        run(scene.toml, beside=others, stop=stop, environment=environment)
     say("ended")

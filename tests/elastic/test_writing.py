@@ -554,3 +554,20 @@ def test_statistics_count_mentions_and_revisions(house: House, store: ElasticSto
         "first": OCTOBER.isoformat(),
         "last": NOON.isoformat(),
     }
+
+
+def test_refresh_finds_what_others_wrote_each_time(house: House, store: ElasticStore) -> None:
+    other = house.open()
+    client = store.access.client
+    for name in (store.access.names.mentions, store.access.names.history):
+        client.indices.put_settings(index=name, settings={"refresh_interval": "-1"})
+    reader = house.open()
+    for number in range(3):
+        other.write([mention(number)])
+        reader.refresh()
+        assert reader.count(EVERYTHING)[0] == number + 1
+        reader.refresh()  # nobody wrote in between
+        house.clock.advance(minutes=1)
+        other.write([mention(0, text=f"zum {number}. Mal", fetched=NOON + timedelta(minutes=number + 1))])
+        reader.refresh()
+        assert [r.mention.revision for r in reader.history(uid(0))] == list(range(1, number + 3))

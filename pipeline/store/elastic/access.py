@@ -21,6 +21,8 @@ class Unrefreshed:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._written: set[str] = set()
+        self.positions: dict[str, int] = {}
+        """Up to which operation everybody's writes were made visible last; see ``joining.refresh``."""
 
     def mark(self, *groups: str) -> None:
         """Remember that something was written there."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -22,11 +22,33 @@ TRIES = 20
 
 def refresh(access: Access, *, join: bool) -> None:
     """Make visible what every process has written, and join the mentions that were created twice."""
-    names = access.names
-    access.unrefreshed.mark(names.mentions, names.history, names.stories)
-    access.unrefreshed.settle(access.client, names.mentions, names.history, names.stories)
-    if not join:
+    groups = (access.names.mentions, access.names.history, access.names.stories)
+    positions = _positions(access, groups)
+    if (
+        positions and positions == access.unrefreshed.positions
+    ):  # a watcher asks before each brand; mostly nobody wrote in between
         return
+    access.unrefreshed.mark(*groups)
+    access.unrefreshed.settle(access.client, *groups)
+    if join:
+        _join_new(access)
+    access.unrefreshed.positions = positions
+
+
+def _positions(access: Access, groups: Sequence[str]) -> dict[str, int]:
+    """Number of the last operation on each shard, searchable or not."""
+    answer = access.client.indices.stats(
+        index=list(groups), metric="docs", level="shards", filter_path="indices.*.shards.*.seq_no.max_seq_no"
+    )
+    return {
+        f"{index}/{shard}": max(copy["seq_no"]["max_seq_no"] for copy in copies_of)
+        for index, found in answer.get("indices", {}).items()
+        for shard, copies_of in found["shards"].items()
+    }
+
+
+def _join_new(access: Access) -> None:
+    names = access.names
     now = micros(access.clock.now())
     since = _looked_until(access) - OVERLAP // MICROSECOND
     for part in parts(list(_twice(access, since))):

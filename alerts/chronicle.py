@@ -46,8 +46,10 @@ BACK = timedelta(days=90)
 """How far back the series of a brand or source seen for the first time are written."""
 UNSETTLED = timedelta(hours=48)
 """A source that brings less than all may still fill these hours."""
-HOURS, LISTS, HOLES, BRANDS = 500, 200, 200, 500
-"""Most hours and result lists at a time, holes looked at again, and brands in one go."""
+HOURS, LISTS, HOLES = 500, 200, 200
+"""Most hours and result lists at a time, and holes looked at again."""
+BRANDS, TOGETHER = 500, 50
+"""Most brands in one go, and of how many is noted together that they are written."""
 LEVEL = frozenset({"opened", "up", "down", "all_clear"})
 ACTION = frozenset({"acknowledged", "resolved", "false_alarm", "silenced"})
 
@@ -92,6 +94,8 @@ class _Brand(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Which rule, of which version, learns what is usual …"""
     learned: bool = False
     """… and whether it has."""
+    ratio: float | None = None
+    """Critical persons per critical post, as counted in the hour of ``at``."""
 
 
 def write(configuration: Configuration, store: Store, state: State, now: datetime) -> Written:
@@ -125,7 +129,7 @@ def _write_events(state: State, side: Side, speech: Speech, now: datetime) -> in
         ]
     sent = side.put(found, now)
     hole = max((row.id for row in holes), default=place.hole)
-    _remember(state, EVERYTHING, _Place, now, events=now, hole=hole, stays=stays, model=ANALYSIS_VERSION)
+    _remember(state, events=now, hole=hole, stays=stays, model=ANALYSIS_VERSION)
     return sent
 
 
@@ -285,7 +289,7 @@ def _write_results(state: State, side: Side, now: datetime) -> int:
         with state.read() as conn:  # who is erased meanwhile must not come back by this door
             side.remove([row for row in _results(conn, lists) if not row.url])
         last = (lists[-1].at, lists[-1].id)
-    _remember(state, EVERYTHING, _Place, now, results=now)
+    _remember(state, results=now)
     return sent
 
 
@@ -333,25 +337,46 @@ def _write_series(
     with state.read() as conn:
         places = {brand: _read(conn, brand, _Brand) for brand in configuration.brands}
         views = read_sources(conn)
-    exposures: dict[datetime, float] = {}
-    marks = {view.id: view.watermark for view in views if view.watermark}
     due = [brand for brand, place in places.items() if place.at is None or now - place.at >= BIN]
-    due.sort(key=lambda brand: (places[brand].at or datetime.min.replace(tzinfo=UTC), brand))
-    told = hours = 0
-    if due:
-        store.refresh()  # watermarks were read first: what they stand for is counted
-    for brand in due[:BRANDS]:
+    due = sorted(due, key=lambda brand: (places[brand].at or datetime.min.replace(tzinfo=UTC), brand))[:BRANDS]
+    if not due:
+        return 0, 0
+    store.refresh()  # watermarks were read first: what they stand for is counted
+    begins = {brand: _begin(views, places[brand], now) for brand in due}
+    told = side.put(_statements(configuration, store, due, min(begins.values()) - UNSETTLED, speech), now)
+    marks = {view.id: view.watermark for view in views if view.watermark}
+    exposures: dict[datetime, float] = {}
+    rows: list[Row] = []
+    done: dict[str, _Brand] = {}
+    hours = 0
+    for brand in due:
         with state.read() as conn:
             blob = usual_blob(conn, configuration, brand)
-            levels = _levels(conn, brand, now - BACK - HOUR)
-        picture, place = Picture(brand=brand, views=views, health=(), usual_blob=blob), places[brand]
-        events, rule, knows = _learning(configuration, picture, place, now, speech)
-        events += _statements(configuration, store, brand, _begin(views, place, now) - UNSETTLED, speech)
+            levels = _levels(conn, brand, begins[brand])
+        picture = Picture(brand=brand, views=views, health=(), usual_blob=blob)
+        events, rule, knows = _learning(configuration, picture, places[brand], now, speech)
         told += side.put(events, now) if events else 0
-        for rows in _hours(configuration, store, picture, place, levels, exposures, now):
-            hours += side.put(rows, now)
-        _remember(state, brand, _Brand, now, at=now, marks=marks, rule=rule, learned=knows)
+        ratio = _ratio(configuration, store, picture, places[brand], now)
+        for part in _hours(configuration, store, picture, begins[brand], ratio, levels, exposures, now):
+            rows += part
+            if len(rows) >= HOURS:
+                hours, rows = hours + side.put(rows, now), []
+        done[brand] = _Brand(at=now, marks=marks, rule=rule, learned=knows, ratio=ratio)
+        if len(done) >= TOGETHER or brand == due[-1]:
+            hours, rows = hours + side.put(rows, now), []
+            _remember_brands(state, done, now)
+            done = {}
     return told, hours
+
+
+def _ratio(configuration: Configuration, store: Store, picture: Picture, place: _Brand, now: datetime) -> float:
+    """Critical persons per critical post of the week before, as the pages have it; counted once an hour."""
+    if place.ratio is not None and place.at is not None and _floor(place.at) == _floor(now):
+        return place.ratio
+    if usual_of(configuration, picture) is None:
+        return 1.0
+    end = _floor(now) + HOUR
+    return persons_per_post(store, picture.brand, end - HOUR, end)
 
 
 def _learning(
@@ -385,25 +410,30 @@ def _learning_event(brand: str, rule: str, version: int, what: str, now: datetim
     )
 
 
-def _statements(configuration: Configuration, store: Store, brand: str, since: datetime, speech: Speech) -> list[Row]:
-    """What the brand itself has said in places that are read; answers to single persons are no statements.
+def _statements(
+    configuration: Configuration, store: Store, brands: Sequence[str], since: datetime, speech: Speech
+) -> list[Row]:
+    """What brands themselves have said in places that are read; answers to single persons are no statements.
 
     The words stay with the mention: it may be erased, or vanish at its source.
     """
-    owned = OneOpinion((("brand", (brand,)), ("voice", (str(Voice.OWNED),))))
+    owned = OneOpinion((("brand", tuple(brands)), ("voice", (str(Voice.OWNED),))))
     query = Query(All((owned, Field("kind", (str(Kind.POST), str(Kind.ARTICLE))))))
+    wanted = set(brands)
     return [
         Event(
             at=mention.event_time,
             kind=EventKind.STATEMENT,
             what=str(mention.crawled.kind),
             text=speech.say("events.statement", source=configuration.source_name(mention.first_source)),
-            brand=brand,
+            brand=opinion.brand,
             source=mention.first_source,
             uid=mention.uid,
-            identity=f"{brand} {mention.uid}",
+            identity=f"{opinion.brand} {mention.uid}",
         )
         for mention in store.scan(query, start=since)
+        for opinion in mention.analysis.opinions
+        if opinion.voice is Voice.OWNED and opinion.brand in wanted
     ]
 
 
@@ -411,26 +441,25 @@ def _hours(
     configuration: Configuration,
     store: Store,
     picture: Picture,
-    place: _Brand,
+    begin: datetime,
+    ratio: float,
     levels: Mapping[datetime, int],
     exposures: dict[datetime, float],
     now: datetime,
 ) -> Iterator[list[Row]]:
-    """The hours in which anything may have changed since the last pass, a few hundred at a time.
+    """The hours from ``begin`` to the present, a few hundred at a time.
 
-    ``exposures`` are those known already: the same for every brand.
+    ``ratio`` is that of persons to posts; ``exposures`` are those known already: the same for every brand.
     """
     brand, end = picture.brand, _floor(now) + HOUR
-    begin = min(_begin(picture.views, place, now), end - HOUR)
     usual = usual_of(configuration, picture)
-    ratio = persons_per_post(store, brand, end - HOUR, end) if usual else 1.0
     while begin < end:
         stop = min(end, begin + HOUR * HOURS)
+        starts = [begin + HOUR * number for number in range((stop - begin) // HOUR)]
         cells = sorted(store.series(brand, begin, stop, width=HOUR), key=lambda cell: cell.start)
         by_hour = {start: list(found) for start, found in groupby(cells, key=lambda cell: cell.start)}
         window = Window(brand=brand, start=begin, end=stop, tone=ToneLabel.NEGATIVE)
-        persons = store.persons_by_bin(window, width=HOUR)
-        starts = [begin + HOUR * number for number in range((stop - begin) // HOUR)]
+        persons = store.persons_by_bin(window, width=HOUR) if any(cell.negative for cell in cells) else {}
         exposures.update((start, _exposure(picture.views, start)) for start in starts if start not in exposures)
         yield [
             Hour(
@@ -470,7 +499,7 @@ def _begin(views: Iterable[SourceView], place: _Brand, now: datetime) -> datetim
             moments.append(view.complete_from or view.watermark)
         else:
             moments.append(mark if view.watermark != mark else max(mark, now - UNSETTLED))
-    return _floor(max(min(moments), now - BACK))
+    return min(_floor(max(min(moments), now - BACK)), _floor(now))
 
 
 def _band(usual: Usual | None, views: Sequence[SourceView], start: datetime, ratio: float) -> dict[str, float]:
@@ -516,13 +545,23 @@ def _blob(conn: sa.Connection, stream: str) -> bytes | None:
     return blob
 
 
-def _remember(state: State, stream: str, kind: type[_Place | _Brand], now: datetime, **changes: Any) -> None:
-    """Note how far it has come; only after the server has taken the rows."""
+def _remember(state: State, **changes: Any) -> None:
+    """Note how far events or result lists have come; only after the server has taken the rows."""
     with state.begin() as conn:
-        known = _blob(conn, stream)
-        old = msgspec.json.decode(known, type=kind) if known else kind()
-        blob = msgspec.json.encode(msgspec.structs.replace(old, **changes))
-        books.write_blob(conn, RULE, VERSION, stream, blob, now, new=known is None)
+        place = msgspec.structs.replace(_read(conn, EVERYTHING, _Place), **changes)
+        _write_blob(conn, EVERYTHING, place, max(filter(None, (place.events, place.results))))
+
+
+def _remember_brands(state: State, done: Mapping[str, _Brand], now: datetime) -> None:
+    """Note how far the series of these brands have come; only after the server has taken the rows."""
+    with state.begin() as conn:
+        for brand, place in done.items():
+            _write_blob(conn, brand, place, now)
+
+
+def _write_blob(conn: sa.Connection, stream: str, place: _Place | _Brand, now: datetime) -> None:
+    known = _blob(conn, stream)
+    books.write_blob(conn, RULE, VERSION, stream, msgspec.json.encode(place), now, new=known is None)
 
 
 def _before(moment: datetime | None, by: timedelta) -> datetime:

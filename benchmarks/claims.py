@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import os
 import random
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -58,12 +59,13 @@ def fill(folder: Path, table: StateTable | None, sources: int) -> None:
 
 
 def work(folder: str, url: str, name: str, seconds: float, start: float, told: multiprocessing.Queue[object]) -> None:
-    """One worker, from ``start`` on; tells how many sources it had and how long each claim took."""
+    """One worker, from ``start`` on; tells its sources, how long each claim took, and its processor time."""
     table = StateTable(url=url) if url else None
     clock, claims, done = SystemClock(), list[float](), 0
     with closing(open_state(Path(folder), table)) as state:
         ledger = Ledger(state, clock, random.Random(name))
         time.sleep(max(start - time.time(), 0))
+        processor = time.process_time()
         while time.time() < start + seconds:
             before = time.perf_counter()
             with state.begin(by_rows=True) as connection:
@@ -83,11 +85,13 @@ def work(folder: str, url: str, name: str, seconds: float, start: float, told: m
                 visit = Visit(complete=True, cursor={"last": done})
                 ledger.apply(Finished(row=row, started=now, visit=visit, fetches=fetches), name)
                 done += 1
-    told.put((done, claims))
+    told.put((done, claims, time.process_time() - processor))
 
 
-def measure(folder: Path, url: str, sources: int, workers: int, seconds: float) -> tuple[float, float, float]:
-    """Sources per second, and p50 and p95 of one claim in milliseconds."""
+def measure(
+    folder: Path, url: str, sources: int, workers: int, seconds: float
+) -> tuple[float, float, float, int, float]:
+    """Sources per second, p50 and p95 of one claim in milliseconds, all sources, the workers' processor seconds."""
     fill(folder, StateTable(url=url) if url else None, sources)
     spawn = multiprocessing.get_context("spawn")
     told, start = spawn.Queue(), time.time() + 5.0
@@ -99,15 +103,31 @@ def measure(folder: Path, url: str, sources: int, workers: int, seconds: float) 
     elapsed = min(time.time() - start, seconds)
     for process in processes:
         process.join()
-    claims = sorted(claim for _, each in answers for claim in each)
-    total = sum(done for done, _ in answers)
-    return total / elapsed, 1000 * claims[len(claims) // 2], 1000 * claims[len(claims) * 95 // 100]
+    claims = sorted(claim for _, each, _ in answers for claim in each)
+    total = sum(done for done, _, _ in answers)
+    ours = sum(processor for _, _, processor in answers)
+    return total / elapsed, 1000 * claims[len(claims) // 2], 1000 * claims[len(claims) * 95 // 100], total, ours
 
 
-def report(engine: str, folder: Path, url: str, options: argparse.Namespace) -> None:
+def report(
+    engine: str, folder: Path, url: str, options: argparse.Namespace, server: Callable[[], float] = lambda: 0.0
+) -> None:
+    """One line for each number of workers. ``server`` tells the processor seconds the server has used."""
     for workers in options.workers:
-        speed, middle, slow = measure(folder, url, options.sources, workers, options.seconds)
-        print(f"{engine:<12} {workers:>7} {speed:>12.0f} {speed * 600:>18,.0f} {middle:>12.1f} {slow:>10.1f}")
+        before = server()
+        speed, middle, slow, total, ours = measure(folder, url, options.sources, workers, options.seconds)
+        theirs = server() - before
+        print(
+            f"{engine:<12} {workers:>7} {speed:>10.0f} {middle:>13.1f} {slow:>8.1f} "
+            f"{1000 * ours / total:>11.1f} {1000 * theirs / total:>10.1f}",
+            flush=True,
+        )
+
+
+def processor_of(process: int) -> float:
+    """Processor seconds of a process and of its children that have ended."""
+    fields = Path(f"/proc/{process}/stat").read_text("ascii").rpartition(")")[2].split()
+    return sum(int(field) for field in fields[11:15]) / os.sysconf("SC_CLK_TCK")
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -118,7 +138,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--url", default="", help="PostgreSQL to measure, an empty database; else one is started")
     options = parser.parse_args(arguments)
     print(f"{options.sources:,} due sources, {HANDS} taken at a time")
-    print("engine       workers  sources/s  ten-minute sources  claim p50 ms  p95 ms")
+    print("engine       workers  sources/s  claim p50 ms   p95 ms  our ms each  server's")
     with tempfile.TemporaryDirectory() as name:
         report("SQLite", Path(name), "", options)
         if options.url:
@@ -128,7 +148,7 @@ def main(arguments: Sequence[str]) -> None:
         from postgres import running_postgres
 
         with running_postgres(durable=True) as server:
-            report("PostgreSQL", Path(name), server.database(), options)
+            report("PostgreSQL", Path(name), server.database(), options, lambda: processor_of(server.process))
 
 
 if __name__ == "__main__":

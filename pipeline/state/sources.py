@@ -143,19 +143,27 @@ def _fetch_row(row: dict[str, Any]) -> FetchRow:
 def sync(conn: sa.Connection, configuration: Configuration, defaults: Defaults, now: datetime) -> None:
     """Bring the table in line with the configuration: new sources are due at once, removed ones retire.
 
-    A source that moved to another address or spider starts anew; its watermark and holes stay.
+    A source that moved to another address or spider starts anew; its watermark and holes stay. Nothing is written of
+    one that stays as it is: each crawler does this when it starts, and the others' visits wait for it.
     """
     known = {row.id: row for row in list_sources(conn, lock=True)}
+    wanted = {source_id: _wanted(entry, defaults) for source_id, entry in configuration.sources.items()}
+    fresh = [
+        {"id": source_id, **_fresh(now), **values} for source_id, values in wanted.items() if source_id not in known
+    ]
+    if fresh:
+        conn.execute(sa.insert(source), fresh)
     for source_id, entry in configuration.sources.items():
-        wanted = _wanted(entry, defaults)
-        if source_id not in known:
-            conn.execute(sa.insert(source).values(id=source_id, **_fresh(now), **wanted))
-        else:
-            _change(conn, known[source_id], wanted, now)
-        _rest_or_resume(conn, source_id, _rest(entry, bool(configuration.contact)), now)
+        row = known.get(source_id)
+        if row is not None and _differs(row, wanted[source_id]):
+            _change(conn, row, wanted[source_id], now)
+        rest = _rest(entry, bool(configuration.contact))
+        if _is_to_rest_or_resume(row, rest):
+            _rest_or_resume(conn, source_id, rest, now)
     for row in known.values():
-        if row.id not in configuration.sources:
-            _set_state(conn, row, SourceState.RETIRED, "removed from the configuration", now)
+        removed = (SourceState.RETIRED, "removed from the configuration")
+        if row.id not in configuration.sources and (row.state, row.reason) != removed:
+            _set_state(conn, row, *removed, now)
 
 
 def _wanted(entry: Source, defaults: Defaults) -> dict[str, Any]:
@@ -171,6 +179,22 @@ def _wanted(entry: Source, defaults: Defaults) -> dict[str, Any]:
 
 def _fresh(now: datetime) -> dict[str, Any]:
     return {"state": SourceState.LEARNING.value, "state_since": now, "next_due": now, "cursor": {}}
+
+
+def _differs(row: SourceRow, wanted: dict[str, Any]) -> bool:
+    present = (row.spider, row.url, row.channel.value, row.about, row.interval.total_seconds())
+    return present != tuple(wanted[name] for name in ("spider", "url", "channel", "about", "interval_s"))
+
+
+def _is_to_rest_or_resume(row: SourceRow | None, rest: tuple[SourceState, str] | None) -> bool:
+    if rest is not None:
+        return row is None or (row.state, row.reason) != rest
+    return row is not None and _resumes(row)
+
+
+def _resumes(row: SourceRow) -> bool:
+    """Whether it rests for a reason that the configuration no longer gives."""
+    return row.state is SourceState.RETIRED or row.reason in (PAUSED_BY_CONFIGURATION, NO_CONTACT)
 
 
 def _change(conn: sa.Connection, row: SourceRow, wanted: dict[str, Any], now: datetime) -> None:
@@ -197,7 +221,7 @@ def _rest_or_resume(conn: sa.Connection, source_id: str, rest: tuple[SourceState
     assert row is not None
     if rest is not None:
         _set_state(conn, row, *rest, now)
-    elif row.state is SourceState.RETIRED or row.reason in (PAUSED_BY_CONFIGURATION, NO_CONTACT):
+    elif _resumes(row):
         _resume(conn, row, now)
 
 

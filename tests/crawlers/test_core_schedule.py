@@ -58,6 +58,20 @@ def test_syncing_again_changes_nothing(state: State) -> None:
     assert synced(state, configured(a={}), NOW + timedelta(hours=1)) == first
 
 
+def test_syncing_again_asks_little_however_many_there_are(state: State) -> None:
+    many = configured(**{f"s{number:03}": {} for number in range(300)})
+    synced(state, many)
+    asked: list[str] = []
+
+    @sa.event.listens_for(state.engine, "before_cursor_execute")
+    def noted(_conn: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        asked.append(statement)
+
+    with state.begin() as connection:
+        sync(connection, many, DEFAULTS, NOW + timedelta(hours=1))
+    assert len(asked) < 10
+
+
 def test_a_removed_source_retires_and_keeps_its_books(state: State) -> None:
     synced(state, configured(a={}))
     with state.begin() as connection:

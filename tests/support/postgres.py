@@ -86,6 +86,12 @@ class Postgres:
                 time.sleep(0.02)
         return False
 
+    @property
+    def process(self) -> int:
+        """The id of the server's first process."""
+        assert self._process is not None
+        return self._process.pid
+
     def kill(self) -> None:
         """``kill -9`` of the server and all its processes."""
         assert self._process is not None

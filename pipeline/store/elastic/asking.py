@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from math import ceil
 from typing import Any
 
@@ -159,8 +159,8 @@ def snapshot(access: Access, index: str) -> Iterator[dict[str, Any] | None]:
     try:
         yield view
     finally:
-        with guarded():
-            client.options(ignore_status=404).close_point_in_time(id=view["id"])
+        with suppress(StoreError), guarded():  # else it ends by itself
+            client.options(ignore_status=404, max_retries=0).close_point_in_time(id=view["id"])
 
 
 def refresh(access: Access, index: str) -> None:

@@ -144,7 +144,10 @@ def _hits(answer: Answer) -> list[Answer]:
 
 
 def once(mentions: Iterable[Mention], remembered: int = PAGE * 10) -> Iterator[Mention]:
-    """Without the second of two with one uid, which two writers may leave until the store joins them."""
+    """Without the second of two with one uid, which two writers may leave until the store joins them.
+
+    Within one page, and within ten thousand mentions of a scan.
+    """
     order: deque[str] = deque()
     seen: set[str] = set()
     for mention in mentions:

@@ -26,13 +26,16 @@ from pipeline.state.database import State
 from pipeline.state.place import on_server
 from pipeline.state.restored import RESTORED, restored_at
 from pipeline.state.tables import meta, outbox, result, result_list
+from pipeline.store.export import export, load
 from pipeline.store.opening import open_store, schema_of, upgrade_store
-from pipeline.store.protocol import Store
+from pipeline.store.protocol import Store, StoreError
 from pipeline.store.side import side_of
 from pipeline.words import OutboxState
 
 MANIFEST = "manifest.json"
 STATE, MENTIONS = "state.db", "mentions.db"
+EXPORT = "mentions.ndjson.gz"
+"""Mentions from a server: what has no file of its own goes into a backup as lines."""
 
 __all__ = ["BackupError", "backup", "purge", "release_messages", "restore", "restored_at", "upgrade"]
 
@@ -50,12 +53,13 @@ def backup(
     clock: Clock,
     progress: Progress = lambda part: None,
     table: StateTable | None = None,
+    store: StoreTable | None = None,
 ) -> Path:
     """Write a consistent copy of a data folder, taken while it is in use, to one tar file; returns its path.
 
     The state database is copied first, then the spool, then the mentions, so that no cursor stands before its
     mentions, and what leaves the spool meanwhile is found in the store. A state database on the server that ``table``
-    names is copied into the same file.
+    names, and mentions on the one that ``store`` names, are copied into the same file.
     """
     if not (on_server(table) or (folder / STATE).exists()):
         raise BackupError(f"{folder} holds no data: nothing to back up")
@@ -71,9 +75,7 @@ def backup(
         progress("spool")
         Spool(folder / "spool").copy_to(work / "spool")
         progress(MENTIONS)
-        if (folder / MENTIONS).exists():
-            with closing(open_store(folder, StoreTable(), clock=clock, read_only=True)) as store:
-                store.backup(work / MENTIONS)
+        _copy_mentions(folder, work, store or StoreTable(), clock)
         for part in (KEY_FILE, "raw"):
             progress(part)
             _copy(folder / part, work / part)
@@ -87,14 +89,23 @@ def backup(
     return target
 
 
-def restore(source: Path, folder: Path, *, clock: Clock, force: bool = False, table: StateTable | None = None) -> None:
+def restore(
+    source: Path,
+    folder: Path,
+    *,
+    clock: Clock,
+    force: bool = False,
+    table: StateTable | None = None,
+    store: StoreTable | None = None,
+) -> None:
     """Put a backup into a data folder, every part checked against the manifest first.
 
     Messages that had not been sent are held until a person releases them. Who was erased from the folder after the
     backup was made stays erased: the bar is carried over, and the next start applies it. Raises BackupError.
 
     With a server that ``table`` names the state goes there, into an empty database only: erasures since the backup are
-    then in the database that it replaces, and to be repeated by hand.
+    then in the database that it replaces, and to be repeated by hand. Mentions go to where ``store`` keeps them, on a
+    server only where none are.
     """
     if folder.exists() and any(folder.iterdir()) and not force:
         raise BackupError(f"{folder} is not empty: choose an empty folder, or say --force to replace it")
@@ -108,6 +119,7 @@ def restore(source: Path, folder: Path, *, clock: Clock, force: bool = False, ta
         _check_manifest(work, source)
         _keep_erasures(folder / STATE, work / STATE)
         _hold_messages(work, clock.now())
+        _place_mentions(work, store or StoreTable(), clock)
         if on_server(table):
             _move_to_server(work, table)
         if folder.exists():
@@ -218,6 +230,34 @@ def _copy_sqlite(source: Path, target: Path) -> None:
         old.backup(new)
 
 
+def _copy_mentions(folder: Path, work: Path, table: StoreTable, clock: Clock) -> None:
+    """From wherever they are kept."""
+    file = table.engine == "sqlite"
+    if file and not (folder / MENTIONS).exists():
+        return
+    with closing(open_store(folder, table, clock=clock, read_only=True)) as store:
+        store.backup(work / (MENTIONS if file else EXPORT))
+
+
+def _place_mentions(work: Path, table: StoreTable, clock: Clock) -> None:
+    """To wherever they are kept now, whichever engine they come from; what has been loaded leaves the folder."""
+    lines, file = work / EXPORT, work / MENTIONS
+    if table.engine == "sqlite" and not lines.exists():
+        return
+    try:
+        if not lines.exists() and file.exists():
+            with closing(open_store(work, StoreTable(), clock=clock, read_only=True)) as old:
+                export(old.transfer(), lines)
+            file.unlink()
+        if lines.exists():
+            with closing(open_store(work, table, clock=clock)) as store:
+                load(store.transfer(), lines)
+                store.refresh()
+            lines.unlink()
+    except StoreError as error:
+        raise BackupError(f"the mentions cannot be put back: {error}") from error
+
+
 def _plain_copy(folder: Path, target: Path) -> None:
     """A tar of the folder as it lies; only while nothing runs on it."""
     for name in (STATE, MENTIONS):
@@ -234,7 +274,7 @@ def _digest(path: Path) -> str:
 
 
 def _write_manifest(work: Path, now: datetime) -> None:
-    parts = {name: _digest(work / name) for name in (STATE, MENTIONS, KEY_FILE) if (work / name).exists()}
+    parts = {name: _digest(work / name) for name in (STATE, MENTIONS, EXPORT, KEY_FILE) if (work / name).exists()}
     (work / MANIFEST).write_text(json.dumps({"made": now.isoformat(), "sha256": parts}, indent=1), "utf-8")
 
 

@@ -40,6 +40,7 @@ def backup(
             clock=here.clock,
             progress=lambda part: step(1),
             table=here.configuration.state,
+            store=here.configuration.store,
         )
     size = target.stat().st_size
     if as_json:
@@ -62,7 +63,8 @@ def restore(
     _nobody_works(here)
     if not file.is_file():
         raise Refused("no_such_file", file=str(file))
-    put_back(file, here.folder, clock=here.clock, force=force, table=here.configuration.state)
+    told = here.configuration
+    put_back(file, here.folder, clock=here.clock, force=force, table=told.state, store=told.store)
     if as_json:
         print_json({"folder": str(here.folder)})
     else:

@@ -110,6 +110,11 @@ def write(configuration: Configuration, store: Store, state: State, now: datetim
     return Written(events=events + told, results=results, hours=hours)
 
 
+def written(conn: sa.Connection) -> datetime | None:
+    """When events were last written to the end; None: never."""
+    return _read(conn, EVERYTHING, _Place).events
+
+
 # --- events ---------------------------------------------------------------------------------------------------
 
 

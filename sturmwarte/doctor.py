@@ -126,6 +126,8 @@ def _state(patient: Patient, state: State) -> Iterator[Check]:
         yield from _sources(connection)
         yield from _outbox(connection, now)
         yield _evaluation(connection, now, patient)
+        if patient.configuration.store.engine == "elasticsearch":
+            yield _beside(connection)
 
 
 def _sources(connection: sa.Connection) -> Iterator[Check]:
@@ -172,3 +174,14 @@ def _evaluation(connection: sa.Connection, now: datetime, patient: Patient) -> C
         return Check("evaluation", True, "never_evaluated")
     running = running_service(patient.folder) is not None
     return Check("evaluation", not running or now - last < SILENT_TOO_LONG, "evaluated", {"at": last})
+
+
+def _beside(connection: sa.Connection) -> Check:
+    """Up to when events and series are written for other dashboards; behind while the server takes none."""
+    from alerts.chronicle import written
+    from sturmwarte.watch import last_look
+
+    looked, told = last_look(connection), written(connection)
+    if told is None:
+        return Check("beside", True, "never_beside")
+    return Check("beside", looked is None or looked - told < SILENT_TOO_LONG, "beside", {"at": told})

@@ -15,12 +15,17 @@ from alerts import chronicle, incidents, silences
 from alerts.chronicle import HOUR, write
 from alerts.detection import usual_range
 from alerts.situation import facts
+from pipeline.configuration import StoreTable
 from pipeline.identity import uid_of
 from pipeline.mention import Correction
 from pipeline.state import tables as t
+from pipeline.state.database import State, sqlite_url
 from pipeline.store.protocol import StoreError, Window
 from pipeline.store.side import EventKind, Row, SideIndex, fields_of
+from pipeline.store.sqlite.store import SqliteStore
 from pipeline.words import Kind, ToneLabel, Voice
+from sturmwarte.doctor import Patient, examine
+from sturmwarte.watch import WATCHED, remember
 
 
 class MemorySide:
@@ -312,6 +317,29 @@ def test_who_was_erased_does_not_come_back_by_the_result_lists(world: World, sid
         conn.execute(gone.values(url="", title="", snippet=""))
     told(world)
     assert [one["position"] for one in side.of(SideIndex.RESULTS)] == [2]
+
+
+def test_the_doctor_says_up_to_when_it_is_written(world: World, side: MemorySide) -> None:
+    servers = StoreTable(engine="elasticsearch", urls=("https://search.example:9200",))
+    settings = world.configuration.model_copy(update={"store": servers})
+    patient = Patient(settings, world.folder, world.clock)
+
+    def said() -> tuple[bool, str]:
+        state, store = State(sqlite_url(world.folder)), SqliteStore(world.folder / "mentions.db", clock=world.clock)
+        (found,) = (one for one in examine(patient, lambda: state, lambda: store) if one.name == "beside")
+        return found.good, found.phrase
+
+    assert said() == (True, "never_beside")
+    told(world)
+    remember(world.state, WATCHED, world.now)
+    assert said() == (True, "beside")
+    side.away = True
+    world.clock.advance(minutes=50)
+    remember(world.state, WATCHED, world.now)
+    assert said() == (True, "beside")
+    world.clock.advance(minutes=30)
+    remember(world.state, WATCHED, world.now)
+    assert said() == (False, "beside")
 
 
 # --- once, whatever happens -----------------------------------------------------------------------------------

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
 
 from alerts import outbox
 from dashboards.house import NotReady
 from dashboards.reader import Reader
 from dashboards.web.moments import since
 from pipeline.reasons import in_words
+from pipeline.state.opening import StateUnavailable
 from pipeline.state.tables import source
 from pipeline.words import SourceState
 
@@ -28,8 +30,23 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
 
 def strip_of(reader: Reader) -> list[Notice]:
     """All notices that hold now, most urgent first."""
-    notices = [*_messages(reader), *_sources(reader), *_demonstration(reader)]
+    try:
+        notices = [*_messages(reader), *_sources(reader), *_demonstration(reader)]
+    except (StateUnavailable, OperationalError):
+        return [_unknown(reader)]
     return sorted(notices, key=lambda notice: notice.kind != "warning")
+
+
+def _unknown(reader: Reader) -> Notice:
+    """Nobody can say what is missing: the error page, too, is shown with this."""
+    say = reader.speech.say
+    return Notice(
+        kind="warning",
+        lead=say("pages.strip.stateless.lead"),
+        text=say("pages.strip.stateless.text"),
+        path="/healthz",
+        path_text=say("pages.strip.stateless.path"),
+    )
 
 
 def _demonstration(reader: Reader) -> list[Notice]:

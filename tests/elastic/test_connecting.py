@@ -262,6 +262,22 @@ def test_who_asks_for_no_patience_gets_none() -> None:
         assert pauses == []
 
 
+def test_patience_that_was_in_vain_comes_back_with_the_first_answer() -> None:
+    port = free_port()
+    with connect(table(f"http://127.0.0.1:{port}", patience=timedelta(milliseconds=200))) as client:
+        pauses = slept(client)
+        for _ in range(3):
+            with pytest.raises(StoreError, match="cannot be reached"):
+                require_server(client)
+            waited, pauses[:] = len(pauses), []
+            assert client.transport.in_vain is True  # type: ignore[attr-defined]
+        assert waited == 0  # not the second time, nor the third
+        answers = [(200, info("8.19.8")), (503, "<html>restarting</html>"), (200, info("8.19.8"))]
+        with stub({"/": answers}, port=port):
+            assert [require_server(client) for _ in range(2)] == [(8, 19)] * 2
+        assert len(pauses) == 1
+
+
 def slept(client: Elasticsearch) -> list[float]:
     """The pauses a client would have made; from now on it makes none."""
     pauses: list[float] = []

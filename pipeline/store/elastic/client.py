@@ -146,26 +146,34 @@ class PatientTransport(Transport):
     """Tries again for a while when no node answers or the cluster is busy, with growing pauses of random length.
 
     What is sent may therefore arrive twice. A request that was answered too late is not repeated on the same node:
-    it may be what keeps the node busy. ``max_retries=0`` in the options of a request asks for no patience.
+    it may be what keeps the node busy. ``max_retries=0`` in the options of a request asks for no patience. When it was
+    in vain once, nobody waits again until there is an answer: else what goes to the spool, many requests for each
+    batch, would come slower than it is read.
     """
 
     patience = 0.0
     """Seconds after its beginning until which a request is tried again."""
+    in_vain = False
+    """Whether the servers were away for the whole of the last request that was patient."""
     sleep: Callable[[float], None] = staticmethod(time.sleep)
 
     def perform_request(self, method: str, target: str, **options: Any) -> TransportApiResponse:
         """One request, tries and all. Errors carry the addresses that were asked, as ``asked``."""
-        end = time.monotonic() + (self.patience if options.get("max_retries") != 0 else 0)
-        pause = FIRST_PAUSE
+        patience = 0.0 if self.in_vain or options.get("max_retries") == 0 else self.patience
+        end, pause = time.monotonic() + patience, FIRST_PAUSE
         while True:
             try:
                 response = super().perform_request(method, target, **options)
             except TransportError as error:
-                if isinstance(error, TlsError | ConnectionTimeout | SerializationError) or time.monotonic() >= end:
+                over = time.monotonic() >= end
+                if over or isinstance(error, TlsError | ConnectionTimeout | SerializationError):
+                    self.in_vain = self.in_vain or (over and patience > 0)
                     error.asked = self.asked()  # type: ignore[attr-defined]
                     raise
             else:
-                if not _may_change(response) or time.monotonic() >= end:
+                away = _may_change(response)
+                if not away or time.monotonic() >= end:
+                    self.in_vain = away and (self.in_vain or patience > 0)
                     return response
             self.sleep(min(pause * random.uniform(0.5, 1), max(0.0, end - time.monotonic())))
             pause = min(pause * 2, LONGEST_PAUSE)

@@ -23,7 +23,7 @@ from crawlers.service import crawl_once
 from crawlers.spider import SourceSpider
 from crawlers.visit import ThreadMark
 from pipeline.clock import Clock
-from pipeline.configuration import Configuration
+from pipeline.configuration import Configuration, StateTable
 from pipeline.identity import uid_of
 from pipeline.item import Item, Published
 from pipeline.run import Fed
@@ -245,6 +245,7 @@ class World:
     crawl: dict[str, Any] = field(default_factory=lambda: {"delay": 0.0, "allow_private": ("127.0.0.1",)})
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
     contact: str = "operator@example.org"
+    table: StateTable = field(default_factory=StateTable)
 
     def __post_init__(self) -> None:
         self.pipeline.state = self.state
@@ -252,7 +253,8 @@ class World:
 
     @property
     def configuration(self) -> Configuration:
-        return Configuration.model_validate({"contact": self.contact, "crawl": self.crawl, "sources": self.sources})
+        settings = {"contact": self.contact, "crawl": self.crawl, "sources": self.sources, "state": self.table}
+        return Configuration.model_validate(settings)
 
     def run(self, *names: str) -> list[VisitReport]:
         return crawl_once(
@@ -278,9 +280,12 @@ def site() -> Iterator[Site]:
 
 
 @pytest.fixture
-def world(site: Site, tmp_path: Path) -> Iterator[World]:
-    state = open_state(tmp_path)
-    yield World(site, tmp_path, state)
+def world(site: Site, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
+    """With the state in a file; on the server where a test is parametrised so."""
+    server = getattr(request, "param", "sqlite") == "postgresql"
+    table = request.getfixturevalue("postgres_table") if server else StateTable()
+    state = open_state(tmp_path, table)
+    yield World(site, tmp_path, state, table=table)
     state.close()
 
 

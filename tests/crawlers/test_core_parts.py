@@ -23,7 +23,7 @@ from crawlers.raw import RawPages
 from crawlers.settings import for_visit, user_agent
 from crawlers.sink import Sink, store_results
 from crawlers.spider import SourceSpider, beside
-from pipeline.configuration import Configuration
+from pipeline.configuration import Configuration, StateTable
 from pipeline.item import Item, RankedResult, ResultList
 from pipeline.run import Fed
 from pipeline.state.database import State
@@ -35,8 +35,8 @@ NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> Any:
-    opened = open_state(tmp_path)
+def state(tmp_path: Path, state_table: StateTable | None) -> Any:
+    opened = open_state(tmp_path, state_table)
     yield opened
     opened.close()
 

@@ -14,6 +14,8 @@ from pipeline.state.sources import recent_fetches
 from pipeline.state.tables import raw_page, thread_cursor, validator
 from pipeline.words import Answer, SourceState
 
+on_both_engines = pytest.mark.parametrize("world", ["sqlite", "postgresql"], indirect=True)
+
 
 @pytest.fixture
 def board(world: Any, pages: Any) -> Any:
@@ -45,6 +47,7 @@ def test_first_visit_reads_everything_and_sets_the_books(board: Any) -> None:
     assert marks(board) == {"a": "p2", "b": "p3"}
 
 
+@on_both_engines
 def test_second_visit_reads_only_what_changed(board: Any, pages: Any) -> None:
     board.visit()
     first = board.row().watermark
@@ -57,6 +60,7 @@ def test_second_visit_reads_only_what_changed(board: Any, pages: Any) -> None:
     assert report.watermark is not None and report.watermark > first
 
 
+@on_both_engines
 def test_a_moved_source_is_first_contact_again(board: Any, pages: Any) -> None:
     board.visit()
     before = board.row().watermark
@@ -110,6 +114,7 @@ def test_a_wall_blinds_at_once_and_is_mended_by_a_good_visit(board: Any, pages: 
     assert board.visit().state is SourceState.HEALTHY
 
 
+@on_both_engines
 def test_errors_blind_at_the_third_time_and_back_off(board: Any, pages: Any) -> None:
     board.site.pages["/list"] = pages.reply(b"", 500)
     states = [board.visit().state for _ in range(3)]
@@ -128,6 +133,7 @@ def test_findings_that_are_not_durable_move_nothing(board: Any) -> None:
     assert board.visit().complete and board.pipeline.natives == ["/ p1", "/ p2", "/ p3"]
 
 
+@on_both_engines
 def test_spooled_is_enough_for_the_cursor_and_not_for_the_watermark(board: Any) -> None:
     board.pipeline.spooling = True
     report = board.visit()
@@ -205,6 +211,7 @@ def test_a_full_page_of_items_goes_on_in_batches(world: Any, pages: Any) -> None
     assert sum(world.pipeline.batches) == 1200 and max(world.pipeline.batches) == 500
 
 
+@on_both_engines
 def test_not_modified_is_complete_and_validators_wait_for_a_complete_visit(board: Any, pages: Any) -> None:
     def listing(handler: Any) -> None:
         same = handler.headers.get("If-None-Match") == '"v1"'
@@ -227,6 +234,7 @@ def test_not_modified_is_complete_and_validators_wait_for_a_complete_visit(board
     assert board.row().cursor == before.cursor
 
 
+@on_both_engines
 def test_pages_are_kept_as_evidence(board: Any) -> None:
     from crawlers.raw import RawPages
 

@@ -19,7 +19,8 @@ from pipeline.state.opening import open_state
 PATHS = [
     "/", "/mentions", "/incidents", "/incidents/R-0001", "/incidents/R-0001?action=acknowledge", "/sources",
     "/sources/portal-d", f"/mentions/{seeded()[0].uid}", "/api/situation", "/api/incidents", "/api/incidents/R-0001",
-    "/api/silences", "/api/sources", "/api/sources/portal-d", f"/api/mentions/{seeded()[0].uid}", "/metrics", "/healthz",
+    "/api/silences", "/api/sources", "/api/sources/portal-d", f"/api/mentions/{seeded()[0].uid}", "/metrics",
+    "/healthz",
 ]  # fmt: skip
 
 

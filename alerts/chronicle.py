@@ -475,7 +475,7 @@ def _hours(
                 neutral=sum(cell.neutral for cell in by_hour.get(start, ())),
                 positive=sum(cell.positive for cell in by_hour.get(start, ())),
                 copies=sum(cell.copies for cell in by_hour.get(start, ())),
-                p_negative=round(sum(cell.p_negative for cell in by_hour.get(start, ())), 6),
+                p_negative=round(sum((cell.p_negative for cell in by_hour.get(start, ())), 0.0), 6),
                 persons=persons.get(start, 0),
                 level=levels.get(start, 0),
                 exposure=exposures[start],

@@ -6,7 +6,9 @@ agree already and takes the others anew, so that a copy may be killed at any mom
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from itertools import islice
 
@@ -16,7 +18,7 @@ from pipeline.clock import Clock
 from pipeline.store.protocol import Store
 from pipeline.store.transfer import ALIASES, ERASED, Checksum, Kept, Record, Transfer, in_order, uid_of
 
-BATCH = 500
+BATCH = 1_000
 
 
 class CopyRefused(Exception):
@@ -136,11 +138,27 @@ def _part(giver: Transfer, taker: Transfer, part: str, there: bool, moved: Calla
         if part != ALIASES:
             taker.discard(part)
     given = _Source(giver.dump(part), taker)
-    for batch in given:
-        taker.load(batch)
-        moved(_mentions(batch))
+    _loaded(taker, given, moved)
     found = _checksum(taker.dump(part), moved)
     return Compared(part=part, source=given.checksum, target=found, copied=True, barred=given.barred)
+
+
+def _loaded(taker: Transfer, given: _Source, moved: Callable[[int], None]) -> None:
+    """Load while the next batches are read; as many at once as the target takes, and no more in memory."""
+    running: deque[tuple[Future[None], int]] = deque()
+
+    def one_done() -> None:
+        future, mentions = running.popleft()
+        future.result()
+        moved(mentions)
+
+    with ThreadPoolExecutor(taker.lanes) as pool:
+        for batch in given:
+            running.append((pool.submit(taker.load, batch), _mentions(batch)))
+            while len(running) > taker.lanes:
+                one_done()
+        while running:
+            one_done()
 
 
 def _erased(giver: Transfer, taker: Transfer, moved: Callable[[int], None]) -> Compared:

@@ -68,6 +68,8 @@ class Transfer(Protocol):
 
     name: str
     """Engine and place, for people and for the note of an unfinished copy; holds no secret."""
+    lanes: int
+    """How many calls of ``load`` at once help; more do no harm."""
 
     def parts(self) -> list[str]:
         """Parts with anything in them: ``erased`` and ``aliases`` first, then months, newest first."""

@@ -48,6 +48,8 @@ class ElasticTransfer:
     indices of a month.
     """
 
+    lanes = 3
+
     def __init__(
         self,
         access: Access,

@@ -44,6 +44,8 @@ _ID_MAX = (1 << 63) - 1
 class SqliteTransfer:
     """``pipeline.store.transfer.Transfer`` of one file. ``erased``: what the state database bars."""
 
+    lanes = 1
+
     def __init__(self, connections: Connections, erased: Callable[[Sequence[str]], set[str]]) -> None:
         self._connections, self._erased = connections, erased
         self.name = f"sqlite {connections.path.absolute()}"

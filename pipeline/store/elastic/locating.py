@@ -11,6 +11,7 @@ from pipeline.store.elastic.access import Access
 from pipeline.store.elastic.documents import mention_of
 
 MANY = 1_000
+_FOUND = "docs._index,docs._id,docs.found,docs._source,docs._seq_no,docs._primary_term"
 _FIELDS = ["doc", "first_known_us", "write", "story"]
 
 
@@ -78,11 +79,15 @@ def exists(access: Access, places: Sequence[tuple[str, str]], *fields: str) -> d
     """Which of these (index, _id) are there at this moment, searchable or not, with the named fields."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for part in parts(places, 5_000):
-        docs = [{"_index": index, "_id": id_} for index, id_ in part]
+        index = part[0][0]
+        one = all(place[0] == index for place in part)
         answer = access.client.mget(
-            docs=docs,
-            source_includes=list(fields) or ["-"],
-            filter_path="docs._index,docs._id,docs.found,docs._source,docs._seq_no,docs._primary_term",
+            index=index if one else None,
+            ids=[id_ for _, id_ in part] if one else None,
+            docs=None if one else [{"_index": where, "_id": id_} for where, id_ in part],
+            source_includes=list(fields) or None,
+            source=None if fields else False,
+            filter_path=_FOUND if fields else "docs._index,docs._id,docs.found",
         )
         found.update(((doc["_index"], doc["_id"]), doc) for doc in answer["docs"] if doc.get("found"))
     return found

@@ -75,17 +75,20 @@ def clock_from(environment: Mapping[str, str] = os.environ) -> Clock:
 def prepare(configuration: Configuration, folder: Path, clock: Clock) -> None:
     """Make both databases where they are missing, so that the parts do not race for it.
 
-    Then carry out the corrections and erasures that are recorded and not applied.
+    Then carry out the corrections and erasures that are recorded and not applied. Raises StoreError where a copy of
+    another store has begun to come in and has not ended.
     """
     from pipeline.corrections import apply_open
     from pipeline.erasure import apply_erasures, erased_in
     from pipeline.state.opening import open_state
     from pipeline.store.opening import open_store
+    from pipeline.store.transfer import refuse_half_a_copy
 
     with (
         closing(open_state(folder, configuration.state)) as state,
         closing(open_store(folder, configuration.store, clock=clock, erased=erased_in(state))) as store,
     ):
+        refuse_half_a_copy(store)
         apply_erasures(state, store, folder, clock)
         apply_open(state, store, clock)
 

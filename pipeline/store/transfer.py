@@ -15,7 +15,7 @@ from typing import Protocol
 import msgspec
 
 from pipeline.mention import Mention
-from pipeline.store.protocol import Revision
+from pipeline.store.protocol import Revision, Store, StoreError
 
 ERASED, ALIASES = "erased", "aliases"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -114,6 +114,18 @@ class Transfer(Protocol):
 def unfinished_copy(name: str, source: str) -> str:
     """What to tell whoever would write into a store that is half a copy."""
     return f"{name} holds an unfinished copy of {source}: run `sturmwarte store copy` again until it is whole"
+
+
+def half_a_copy(moved: Transfer) -> list[str]:
+    """What a check finds: one sentence where a copy has begun to come in and has not ended."""
+    source = moved.unfinished()
+    return [] if source is None else [unfinished_copy(moved.name, source)]
+
+
+def refuse_half_a_copy(store: Store) -> None:
+    """Raise StoreError where the store is one: nobody could write to it."""
+    for sentence in half_a_copy(store.transfer()):
+        raise StoreError(sentence)
 
 
 # --- months -------------------------------------------------------------------------------------------------------

@@ -74,13 +74,19 @@ def copy(
 
 def _nobody_works(here: Desk) -> None:
     """Refuse while processes run on either database: what they write meanwhile would be lost."""
-    from pipeline.state import leases
-    from pipeline.state.opening import HEAD, connect_state, version_of
     from sturmwarte.lock import running_service
 
     pid = running_service(here.folder)
     if pid is not None:
         raise Refused("care.service_runs", pid=str(pid))
+    nobody_watches(here)
+
+
+def nobody_watches(here: Desk) -> None:
+    """Refuse while watchers, on whatever machine, hold leases in the state database on a server."""
+    from pipeline.state import leases
+    from pipeline.state.opening import HEAD, connect_state, version_of
+
     with closing(connect_state(here.folder, here.configuration.state)) as server:
         if version_of(server) != HEAD:
             return

@@ -157,9 +157,14 @@ def _is_there(here: Desk) -> None:
 
 @contextmanager
 def _alone(*desks: Desk) -> Iterator[None]:
-    """Refuse while the service runs on one of the folders, and keep it from starting meanwhile."""
+    """Refuse while the service runs on one of the folders or states, and keep it from starting meanwhile."""
+    from pipeline.state.place import on_server
+    from sturmwarte.commands.state import nobody_watches
     from sturmwarte.lock import running_service, service_lock
 
+    for here in desks:
+        if on_server(here.configuration.state):
+            nobody_watches(here)
     with ExitStack() as stack:
         for folder in sorted({here.folder.absolute() for here in desks}):
             pid = running_service(folder)

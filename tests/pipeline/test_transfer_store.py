@@ -160,6 +160,9 @@ def test_a_copy_that_died_goes_on(source: SqliteStore, target: SqliteStore, cloc
     ):
         with pytest.raises(StoreError, match=r"unfinished copy of sqlite .*source\.db.*sturmwarte store copy"):
             write()
+    assert "unfinished copy" in target.check()[0]
+    with pytest.raises(StoreError, match="unfinished copy"):
+        transfer.refuse_half_a_copy(target)
     there = set(target.transfer().parts())
     outcome = whole_copy(source, target, clock)
     assert contents(target) == contents(source)

@@ -203,3 +203,17 @@ class _Clock:
 
     def real(self, seconds: float) -> float:
         return seconds
+
+
+def test_the_service_does_not_start_on_half_a_copy(
+    filled: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipeline.store.sqlite.transfer import SqliteTransfer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SqliteTransfer, "load", lambda self, records: None)
+        assert run(capsys, "store", "copy", "--to", "other.toml")[0] == 1
+    code, _, err = run(capsys, "run", "--config", "other.toml")
+    assert (code, "unfinished copy of sqlite" in err) == (3, True)
+    code, out, _ = run(capsys, "store", "check", "--config", "other.toml")
+    assert (code, "run `sturmwarte store copy` again" in out) == (1, True)

@@ -22,6 +22,7 @@ from pipeline.store.elastic.side import ElasticSide
 from pipeline.store.elastic.transfer import ElasticTransfer
 from pipeline.store.export import export
 from pipeline.store.protocol import BIN, Cell, Facet, Page, Persons, Revision, StoreError, Window, Written
+from pipeline.store.transfer import half_a_copy
 
 
 def none_erased(uids: Sequence[str]) -> set[str]:
@@ -266,7 +267,7 @@ class ElasticStore:
     def check(self) -> list[str]:
         """See the protocol."""
         with guarded():
-            return checking.findings(self._reading())
+            return [*half_a_copy(self.transfer()), *checking.findings(self._reading())]
 
     def reindex(self) -> int:
         """Make all tokens anew by the present analysis; returns how many mentions were written. May be repeated."""

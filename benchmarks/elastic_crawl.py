@@ -1,0 +1,202 @@
+"""Mentions per second from the web into Elasticsearch by 1, 2 and 4 crawl workers, the state in PostgreSQL.
+
+Each worker is a process with the crawl as the service runs it: it claims sources, visits them over http with robots.txt
+and the turns at a host, takes the items through all steps and writes the visit down. The web is one process on loopback
+with a port, so a site, for each source; each has one feed. Politeness is switched off (``delay = 0``), for it would be
+the only thing measured. The clock runs from when all workers are ready to when every source has been read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from multiprocessing.process import BaseProcess
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+
+import sqlalchemy as sa
+
+from benchmarks.elastic_server import Server, say, state_server
+from benchmarks.material import configuration, items
+from pipeline.clock import SystemClock
+from pipeline.configuration import Configuration, Crawl, Source, StateTable, StoreTable
+from pipeline.item import Item
+from pipeline.state.opening import open_state
+from pipeline.state.tables import source
+from pipeline.store.opening import open_store
+
+WORKERS = (1, 2, 4)
+SITES, ENTRIES = 120, 60
+WARMING = 100
+"""Items that each worker takes through the steps before the clock runs."""
+PATIENCE = 300.0
+
+
+# --- the web ------------------------------------------------------------------------------------------------------
+
+
+def feed(number: int, entries: Sequence[Item]) -> bytes:
+    """An RSS feed whose entries are from the last hours."""
+    now = datetime.now(UTC)
+    parts = [f"<rss version='2.0'><channel><title>Site {number}</title><link>http://site{number}.example/</link>"]
+    for at, item in enumerate(entries):
+        link = f"http://site{number}.example/posts/{at}"
+        told = format_datetime(now - timedelta(minutes=3 * (len(entries) - at)))
+        parts.append(
+            f"<item><title>Erfahrung {at}</title><link>{link}</link><guid>{link}</guid><pubDate>{told}</pubDate>"
+            f"<author>{item.author}@example.org</author><description>{escape(item.text)}</description></item>"
+        )
+    return "".join([*parts, "</channel></rss>"]).encode()
+
+
+def serve(sites: int, entries: int, told: multiprocessing.Queue[list[int]]) -> None:
+    """The web; tells the ports it has."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us
+    material = list(items(sites * entries, seed=9))
+    pages = [feed(number, material[number * entries : (number + 1) * entries]) for number in range(sites)]
+    asyncio.run(_serve(pages, told))
+
+
+async def _serve(pages: Sequence[bytes], told: multiprocessing.Queue[list[int]]) -> None:
+    def answering(page: bytes) -> Any:
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            try:
+                while True:
+                    head = await reader.readuntil(b"\r\n\r\n")
+                    robots = head.split(b" ", 2)[1] == b"/robots.txt"
+                    body, kind = (b"User-agent: *\nAllow: /\n", b"text/plain") if robots else (page, b"text/xml")
+                    length = str(len(body)).encode()
+                    writer.write(
+                        b"HTTP/1.1 200 OK\r\nContent-Type: " + kind + b"\r\nContent-Length: " + length + b"\r\n\r\n"
+                    )
+                    writer.write(body)
+                    await writer.drain()
+            except (asyncio.IncompleteReadError, ConnectionError):
+                writer.close()
+
+        return answer
+
+    servers = [await asyncio.start_server(answering(page), "127.0.0.1", 0) for page in pages]
+    told.put([server.sockets[0].getsockname()[1] for server in servers])
+    await asyncio.Event().wait()
+
+
+# --- the workers --------------------------------------------------------------------------------------------------
+
+
+def crawled(ports: Sequence[int], table: StoreTable, state: StateTable) -> Configuration:
+    """One feed at each port; a visit is not repeated while we measure."""
+    sources = {
+        f"site-{number:03}": Source.model_validate(
+            {"spider": "feed", "url": f"http://127.0.0.1:{port}/feed", "full_text": False, "interval": "6h"}
+        )
+        for number, port in enumerate(ports)
+    }
+    crawl = Crawl(delay=0, allow_private=("127.0.0.1",))
+    return configuration().model_copy(update={"sources": sources, "crawl": crawl, "store": table, "state": state})
+
+
+def work(settled: Configuration, number: int, folder: str, ready: Barrier) -> None:
+    """One crawl worker, until the parent ends it."""
+    import logging
+
+    import structlog
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ["SCRAPY_SETTINGS_MODULE"] = "crawlers.settings"
+    logging.disable(logging.WARNING)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    asyncio.run(_work(settled, number, Path(folder), ready))
+
+
+async def _work(settled: Configuration, number: int, folder: Path, ready: Barrier) -> None:
+    """As ``crawlers.service`` does it, but ready before it begins."""
+    from crawlers import service
+    from crawlers.raw import RawPages
+    from crawlers.registry import spiders
+    from crawlers.upkeep import Upkeep
+
+    clock = SystemClock()
+    state = open_state(folder, settled.state)
+    pipeline = service.build(settled, state, folder, clock)
+    warming: Any = list(items(WARMING, seed=100 + number))
+    pipeline.feed(warming)
+    crawl = service.Crawl(settled, folder, clock, state, pipeline, spiders())
+    crawl.prepare()
+    ready.wait(PATIENCE)
+    await crawl.run(lambda: settled, threading.Event(), Upkeep(state, clock, RawPages(folder)))
+
+
+@contextmanager
+def running(*processes: BaseProcess) -> Iterator[None]:
+    """Started, and ended with the block."""
+    try:
+        for process in processes:
+            process.start()
+        yield
+    finally:
+        for process in processes:
+            if process.pid is not None:
+                process.kill()
+                process.join()
+
+
+def crawl(ports: Sequence[int], table: StoreTable, state_table: StateTable, workers: int) -> tuple[int, float]:
+    """Mentions that came in, and the seconds it took."""
+    spawn = multiprocessing.get_context("spawn")
+    settled, ready = crawled(ports, table, state_table), spawn.Barrier(workers + 1)
+    with tempfile.TemporaryDirectory() as name, closing(open_state(Path(name), state_table)) as state:
+        open_store(Path(name), table, clock=SystemClock()).close()
+        hands = [spawn.Process(target=work, args=(settled, number, name, ready)) for number in range(workers)]
+        with running(*hands):
+            ready.wait(PATIENCE)
+            before, start = _stored(table, name), time.perf_counter()
+            deadline = start + PATIENCE
+            while (left := _unread(state)) and time.perf_counter() < deadline:
+                if not all(hand.is_alive() for hand in hands):
+                    raise RuntimeError("a crawl worker has ended")
+                time.sleep(0.05)
+            elapsed = time.perf_counter() - start
+            if left:
+                raise RuntimeError(f"{left} of {len(ports)} sites were not read within {PATIENCE:.0f} s")
+        return _stored(table, name) - before, elapsed
+
+
+def _unread(state: Any) -> int:
+    """Sources that have not been read to the end."""
+    with state.read() as connection:
+        return int(connection.scalar(sa.select(sa.func.count()).where(source.c.last_ok.is_(None))) or 0)
+
+
+def _stored(table: StoreTable, folder: str) -> int:
+    with closing(open_store(Path(folder), table, clock=SystemClock())) as store:
+        store.refresh()
+        return int(store.statistics()["mentions"])
+
+
+def measure(server: Server, workers: Sequence[int] = WORKERS) -> None:
+    """One line for each number of workers. Raises LeftOut without PostgreSQL."""
+    spawn = multiprocessing.get_context("spawn")
+    told: multiprocessing.Queue[list[int]] = spawn.Queue()
+    web = spawn.Process(target=serve, args=(SITES, ENTRIES, told))
+    with running(web), state_server() as database:
+        ports = told.get(timeout=PATIENCE)
+        print(f"\ncrawl of {SITES} sites with {ENTRIES} entries each into Elasticsearch, {os.cpu_count()} cores")
+        print(f"  {'workers':>7} {'mentions':>9} {'seconds':>8} {'mentions/s':>11} {'sites/s':>8}")
+        for number in workers:
+            say(f"crawl with {number} workers")
+            with server.store() as table:
+                stored, elapsed = crawl(ports, table, database(), number)
+            rate = f"{stored / elapsed:11,.0f} {SITES / elapsed:8.1f}"
+            print(f"  {number:>7} {stored:>9,} {elapsed:>8.1f} {rate}", flush=True)

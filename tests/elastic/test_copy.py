@@ -124,6 +124,7 @@ def test_a_copy_that_died_goes_on_and_nobody_else_writes(
     ):
         with pytest.raises(StoreError, match=r"unfinished copy of sqlite .*source\.db.*sturmwarte store copy"):
             write()
+    assert "unfinished copy" in other.check()[0]
     clock.advance(minutes=5)
     fill(source, clock, seed=99)  # more is stored, changed, erased and joined before it goes on
     source.erase([uid(10)], "later")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +23,7 @@ from pipeline.store.elastic.names import Names
 from pipeline.store.elastic.store import ElasticStore
 from pipeline.store.protocol import StoreError
 from pipeline.store.side import Event, EventKind
+from sturmwarte import command
 
 LONG = ("known_us", "known_to_us", "first_known_us", "event_us", "event_second")
 KEPT: dict[str, Any] = {
@@ -176,3 +179,30 @@ def test_a_newer_store_is_left_alone(house: House, clock: ManualClock) -> None:
 def test_without_a_store_there_is_nothing_to_migrate(house: House) -> None:
     with pytest.raises(StoreError, match="no mention store under the name"):
         house.migration()
+
+
+def test_the_command_tells_what_it_did(
+    house: House, clock: ManualClock, elastic_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = house.open()
+    fill(store, clock, seed=5)
+    mentions = store.count(EVERYTHING)[0]
+    house.age()
+    base = f'data = "{tmp_path}"\ncontact = "a@b.example"\n[brands.telekom]\nname = "Telekom"\n'
+    table = f'[store]\nengine = "elasticsearch"\nurls = ["{elastic_url}"]\nprefix = "{house.names.prefix}"\n'
+    (tmp_path / "told.toml").write_text(base + table, "utf-8")
+    (tmp_path / "file.toml").write_text(base.replace(str(tmp_path), str(tmp_path / "file")), "utf-8")
+    with_file = ["--config", str(tmp_path / "told.toml")]
+    assert command.invoke(["mentions", "", *with_file]) == 3
+    assert "run `sturmwarte store migrate`" in capsys.readouterr().err
+    assert command.invoke(["store", "migrate", "--json", *with_file]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["from"], told["to"], told["mentions"]) == (0, 1, mentions)
+    assert sum(part["mentions"] for part in told["parts"]) == mentions
+    assert command.invoke(["store", "migrate", *with_file]) == 0
+    assert command.invoke(["store", "check", *with_file]) == 0
+    assert command.invoke(["store", "reindex", *with_file]) == 0
+    assert command.invoke(["store", "copy", "--to", str(tmp_path / "file.toml"), "--json", *with_file]) == 0
+    *_, last = capsys.readouterr().out.partition("{")
+    copied = json.loads("{" + last)
+    assert (copied["mentions"], copied["whole"]) == (mentions, True)

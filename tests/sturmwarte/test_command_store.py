@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
+import sys
+import time
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
 from building import mention, uid
+from msgspec.structs import replace
 
 from pipeline.spool import Quarantined, Spool
 from pipeline.store.sqlite.store import SqliteStore
+from pipeline.store.transfer import Kept
 from sturmwarte import command
 from sturmwarte.lock import service_lock
 
@@ -169,6 +174,46 @@ def test_a_file_needs_no_migration(filled: Path, capsys: pytest.CaptureFixture[s
     code, out, err = run(capsys, "store", "migrate")
     assert (code, out) == (2, "")
     assert "sturmwarte upgrade" in err
+
+
+def many(folder: Path, count: int) -> None:
+    """A store of that many mentions, over four months."""
+    with closing(SqliteStore(folder / "mentions.db", clock=_Clock())) as store:
+        for first in range(0, count, 1000):
+            made = [mention(n, at=NOW - timedelta(days=120) * n / count) for n in range(first, first + 1000)]
+            store.transfer().load(
+                [Kept(mention=replace(m, revision=1, known_from=m.seen), first_known=m.seen) for m in made]
+            )
+
+
+def test_a_copy_that_is_killed_goes_on(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (place / "data").mkdir()
+    many(place / "data", 6000)
+    words = [sys.executable, "-c", "from sturmwarte.command import main; main()", "store", "copy", "--to", "other.toml"]
+    process = subprocess.Popen(words, cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    until = time.monotonic() + 120
+    while _mentions_in(place / "other/mentions.db") == 0 and process.poll() is None:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    there = _mentions_in(place / "other/mentions.db")
+    assert 0 < there < 6000
+    code, out, _ = run(capsys, "store", "copy", "--to", "other.toml", "--json")
+    told = json.loads(out)
+    assert (code, told["mentions"], told["whole"]) == (0, 6000, True)
+    assert run(capsys, "store", "check", "--config", "other.toml")[0] == 0
+    assert len(told["parts"]) == 5
+
+
+def _mentions_in(path: Path) -> int:
+    if not path.exists():
+        return 0
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+        try:
+            return int(connection.execute("SELECT COUNT(*) FROM mention").fetchone()[0])
+        except sqlite3.OperationalError:  # being made
+            return 0
 
 
 # --- quarantine ---------------------------------------------------------------------------------------------------

@@ -9,10 +9,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from alerting import NOW, World, mention
+from alerting import NOW, START, World, mention
 
 from alerts import chronicle, incidents, silences
-from alerts.chronicle import HOUR, write
+from alerts.chronicle import events, results, write
+from alerts.chronicle.series import HOUR
 from alerts.detection import usual_range
 from alerts.situation import facts
 from pipeline.configuration import StoreTable
@@ -266,7 +267,7 @@ def test_own_statements_are_marked_without_their_words(world: World, side: Memor
 def test_another_way_of_scoring_is_marked_once(world: World, side: MemorySide, monkeypatch: Any) -> None:
     first = world.now
     for version in (1, 1, 2, 2):
-        monkeypatch.setattr(chronicle, "ANALYSIS_VERSION", version)
+        monkeypatch.setattr(events, "ANALYSIS_VERSION", version)
         told(world)
         world.clock.advance(minutes=30)
     models = side.of(SideIndex.EVENTS, kind="model")
@@ -301,7 +302,7 @@ def test_result_lists_keep_their_ranks(world: World, side: MemorySide) -> None:
 
 
 def test_many_lists_are_written_a_few_at_a_time(world: World, side: MemorySide, monkeypatch: Any) -> None:
-    monkeypatch.setattr(chronicle, "LISTS", 2)
+    monkeypatch.setattr(results, "LISTS", 2)
     for number in range(7):
         result_list(world, world.now - timedelta(days=number // 3), f"https://eins.example/{number}")
         world.clock.advance(seconds=1)
@@ -431,17 +432,32 @@ def test_what_people_correct_is_corrected_within_the_hour(world: World, side: Me
     assert before == 10 and max(one["negative"] for one in hours) == 6
 
 
-def test_a_source_read_for_the_first_time_fills_its_past(world: World, side: MemorySide) -> None:
+@pytest.mark.parametrize("waiting", [True, False])
+def test_a_source_read_for_the_first_time_fills_its_past(world: World, side: MemorySide, waiting: bool) -> None:
+    """Whether it was there, unread, when sources were last looked at, or came and was read within minutes."""
+
+    def unread(**values: Any) -> None:
+        with world.state.begin() as conn:
+            conn.execute(t.source.update().where(t.source.c.id == "news").values(**values))
+
+    if waiting:
+        world.source("news")
+        unread(watermark=None, complete_from=None)
     told(world)
+    begin = world.now
     at = world.now - timedelta(days=9, minutes=7)
     world.write(*(mention(950 + n, at, person=f"new {n}", source="news", historic=True) for n in range(3)))
     world.clock.advance(minutes=10)
     world.crawl()
     world.source("news")
+    unread(first_contact_at=begin, complete_from=START)
     told(world)
     hour = at.replace(minute=0, second=0, microsecond=0).isoformat().replace("+00:00", "Z")
     (row,) = side.of(SideIndex.SERIES, at=hour)
     assert row["persons"] >= 3
+    world.clock.advance(minutes=10)
+    world.crawl("forum", "portal", "news")
+    assert told(world).hours <= 3, "once"
 
 
 def test_a_slow_writer_does_not_replace_what_a_faster_one_knows_better(world: World, side: MemorySide) -> None:
@@ -454,6 +470,20 @@ def test_a_slow_writer_does_not_replace_what_a_faster_one_knows_better(world: Wo
     assert {key: at for key, (at, _) in side.rows.items() if key in before} == {
         key: at for key, (at, _) in before.items()
     }
+
+
+def test_what_is_noted_stays_small(world: World, side: MemorySide) -> None:
+    """A row per brand: with thousands of sources it must not hold them all."""
+    for number in range(300):
+        world.source(f"s{number}")
+    busy(world)
+    told(world)
+    for _ in range(4):
+        world.clock.advance(minutes=30)
+        world.crawl()
+        told(world)
+    sizes = [len(row.blob) for row in world.rows(t.rule_state) if row.rule == chronicle.RULE]
+    assert len(sizes) == 2 and max(sizes) < 8_000
 
 
 def test_brands_are_looked_at_every_few_minutes(world: World, side: MemorySide) -> None:

@@ -96,16 +96,17 @@ def test_both_hold_the_same(pair: Pair) -> None:
 def test_every_search_finds_the_same_in_the_same_order(pair: Pair) -> None:
     asker, everything = pair.asker(1), pair.sqlite.count(EVERYTHING)[0]
     outcomes: Counter[str] = Counter()
-    for _ in range(QUERIES):
+    for number in range(QUERIES):
         query, span = asker.query(), asker.span()
         ours = _pages(pair.sqlite, query, 500, span)
         size = asker.random.choice((1_000, 1_000, max(7, len(ours) // 3)))
         theirs = _pages(pair.elastic, query, size, span)
         assert [m.uid for m in theirs] == [m.uid for m in ours], (query.text, span)
         assert theirs == ours, (query.text, span)
-        counts = [store.count(query, start=span[0], end=span[1]) for store in (pair.sqlite, pair.elastic)]
-        assert counts[1] == counts[0], (query.text, span)
-        assert counts[0][0] == len(ours), (query.text, span)
+        if number % 2:
+            counts = [store.count(query, start=span[0], end=span[1]) for store in (pair.sqlite, pair.elastic)]
+            assert counts[1] == counts[0], (query.text, span)
+            assert counts[0][0] == len(ours), (query.text, span)
         if asker.random.random() < 0.05:
             assert list(pair.elastic.scan(query, start=span[0], end=span[1])) == ours, (query.text, span)
         outcomes["past"] += query.as_of is not None

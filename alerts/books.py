@@ -112,12 +112,14 @@ def write_fed(
     """Advance the rows of a rule."""
     table, before = t.fed, set(known)
     key = {"rule": rule, "version": version, "shard": brand}
-    for source, end in until.items():
-        if source in before:
-            mine = [table.c[name] == value for name, value in {**key, "source": source}.items()]
-            conn.execute(table.update().where(*mine).values(until=end))
-        else:
-            conn.execute(table.insert().values(**key, source=source, until=end))
+    new = [{**key, "source": source, "until": end} for source, end in until.items() if source not in before]
+    if new:
+        conn.execute(table.insert(), new)
+    moved = [{"of": source, "end": end} for source, end in until.items() if source in before]
+    if moved:  # all in one go: there may be hundreds of sources
+        mine = [table.c[name] == value for name, value in key.items()]
+        advance = table.update().where(*mine, table.c.source == sa.bindparam("of")).values(until=sa.bindparam("end"))
+        conn.execute(advance, moved)
 
 
 def write_blob(

@@ -68,6 +68,13 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     silenced: bool = False
 
 
+class Places(msgspec.Struct, frozen=True):
+    """All sources in use as they stood at one moment: the same for every brand."""
+
+    views: tuple[SourceView, ...]
+    health: tuple[SourceHealth, ...]
+
+
 def facts(configuration: Configuration, store: Store, state: State, brand: str, now: datetime) -> Facts:
     """The situation of a brand. Raises StoreError where the store cannot answer."""
     with state.read() as conn:
@@ -75,14 +82,22 @@ def facts(configuration: Configuration, store: Store, state: State, brand: str, 
     return build(configuration, store, picture, now)
 
 
-def read_picture(conn: sa.Connection, configuration: Configuration, brand: str, now: datetime) -> Picture:
-    """What the state database knows of a brand."""
+def read_places(conn: sa.Connection) -> Places:
+    """How all sources in use stand."""
+    return Places(read_sources(conn), read_health(conn))
+
+
+def read_picture(
+    conn: sa.Connection, configuration: Configuration, brand: str, now: datetime, places: Places | None = None
+) -> Picture:
+    """What the state database knows of a brand. ``places``: sources that were read before, for many brands at once."""
+    places = places or read_places(conn)
     incident = incidents.open_incident(conn, brand)
     recorded = incidents.evaluations(conn, incident.id, limit=1) if incident else []
     return Picture(
         brand=brand,
-        views=read_sources(conn),
-        health=read_health(conn),
+        views=places.views,
+        health=places.health,
         incident=incident,
         evaluation=recorded[0].facts if recorded else {},
         usual_blob=usual_blob(conn, configuration, brand),

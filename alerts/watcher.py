@@ -26,7 +26,17 @@ from alerts.message import MessageKind, Occasion, subject_of
 from alerts.posting import post as post_message
 from alerts.registry import in_force
 from alerts.rule import Alert, Rule, Usual
-from alerts.situation import Picture, build, last_known, learning_rule, read_picture, trend, usual_of
+from alerts.situation import (
+    Picture,
+    Places,
+    build,
+    last_known,
+    learning_rule,
+    read_picture,
+    read_places,
+    trend,
+    usual_of,
+)
 from alerts.turns import Alone, Turns
 from alerts.voices import quoted
 from alerts.windforce import ACKNOWLEDGE_WITHIN, UPDATE_AFTER, Force, Reason, Signs, force, held, missing
@@ -43,6 +53,8 @@ from pipeline.words import IncidentState, SourceState, ToneLabel
 EVERY = timedelta(minutes=5)
 """An incident is looked at again after so long even when nothing new has been fed."""
 PERSON_LIMIT = 10_000
+AGE = timedelta(seconds=10)
+"""Sources are read, and what they have brought is made visible, for all brands that are looked at within so long."""
 
 
 def no_fault(step: str) -> None:
@@ -115,13 +127,14 @@ class Watcher:
     ) -> None:
         self._configuration, self._store, self._state, self._clock = configuration, store, state, clock
         self._folder, self._post, self._fault, self._turns = folder, post, fault, turns
+        self._places: tuple[datetime, Places] | None = None
 
     def tick(self) -> TickReport:
         """Look at everything that is ours once. Where a brand fails the others are looked at first; then it is raised.
 
         StoreError: the store cannot answer. Nothing is ever half written.
         """
-        now = self._clock.now()
+        now, self._places = self._clock.now(), None
         report = TickReport(messages=blind.look(self._configuration, self._state, now, self._post))
         failed: list[Exception] = []
         for brand in self._turns.take(list(self._configuration.brands)):
@@ -146,18 +159,28 @@ class Watcher:
 
     def _brand(self, brand: str, now: datetime, report: TickReport) -> TickReport:
         rules = in_force(self._configuration, brand)
+        places = self._seen()
         with self._state.read() as conn:
             found = books.read(conn, brand, rules)
-            picture = read_picture(conn, self._configuration, brand, now)
+            picture = read_picture(conn, self._configuration, brand, now, places)
             restored = restored_at(conn)
         self._fault("read")
-        self._store.refresh()  # after the watermarks: what they promise is found by the counts
         evaluated = self._evaluate(brand, now, rules, found, picture)
         look = self._judge(msgspec.structs.replace(evaluated, restored=restored))
         self._fault("evaluated")
         if not (look.fed or look.alerts or look.decision or found.owed):
             return report
         return self._write(look, report)
+
+    def _seen(self) -> Places:
+        """The sources as they stood a moment ago; what their watermarks promise is found by the counts."""
+        began = self._clock.now()
+        if self._places is None or began - self._places[0] >= AGE:
+            with self._state.read() as conn:
+                places = read_places(conn)
+            self._store.refresh()  # after the watermarks were read
+            self._places = began, places
+        return self._places[1]
 
     def _evaluate(self, brand: str, now: datetime, rules: Mapping[str, Rule], found: Books, picture: Picture) -> Look:
         """Every rule on its evidence."""

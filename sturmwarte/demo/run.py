@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -129,6 +130,8 @@ def main(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sturmwarte-demo-")))
         databases = configuration.FILES
         if servers is not None:
+            # until the service takes the signal over: what is on servers would outlive us
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
             own = stack.enter_context(borrowed(servers, folder))
             databases = own.tables
             say("borrowed", names=", ".join(own.names))

@@ -14,7 +14,7 @@ Numbers = tuple[int, ...]
 
 
 class Browser(Protocol):
-    """A client of the pages: FastAPI's for tests, or httpx over the network."""
+    """A client of the pages: FastAPI's for tests, or httpx2 over the network."""
 
     def get(self, url: str, /, **options: Any) -> Any: ...
 

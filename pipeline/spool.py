@@ -83,8 +83,8 @@ class Spool:
             _append_durably(self._segment(), lines)
 
     def drain(self, write: Callable[[list[Mention]], None], mark: Callable[[str, datetime], None]) -> int:
-        """Hand everything over in order: ``write`` gets up to 500 mentions, ``mark`` a watermark once all before
-        it is written. What ``write`` raises ends the drain; nothing handed over is lost, some may come again.
+        """Hand everything over in order: ``write`` gets up to 500 mentions, ``mark`` a source's newest watermark once
+        all before it is written. What ``write`` raises ends the drain; nothing handed over is lost, some may come again.
         Returns the number of mentions handed over.
         """
         drained = 0
@@ -182,7 +182,7 @@ class Spool:
     def _drain_segment(
         self, segment: Path, write: Callable[[list[Mention]], None], mark: Callable[[str, datetime], None]
     ) -> int:
-        drained, batch, unread = 0, list[Mention](), list[Unread]()
+        drained, batch, marks, unread = 0, list[Mention](), dict[str, datetime](), list[Unread]()
 
         def flush() -> None:
             nonlocal drained
@@ -190,15 +190,17 @@ class Spool:
                 write(batch)
                 drained += len(batch)
                 batch.clear()
+            for source, at in marks.items():
+                mark(source, at)
+            marks.clear()
 
         for record in _records(segment):
             if isinstance(record, Waiting):
                 batch.append(record.mention)
                 if len(batch) == 500:
                     flush()
-            elif isinstance(record, Watermark):
-                flush()
-                mark(record.source, record.at)
+            elif isinstance(record, Watermark):  # many short visits must not become as many small writes
+                marks[record.source] = record.at
             else:
                 unread.append(record)
         flush()

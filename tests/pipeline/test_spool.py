@@ -1,7 +1,7 @@
 """The spool: what waits while the store is down."""
 
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -55,8 +55,20 @@ def test_what_waits_comes_back_in_order_and_watermarks_after_their_mentions(tmp_
     assert spool.sizes() == (3, 0)
     uids, marks = drained(spool)
     assert uids == [f"{n:032x}" for n in (1, 2, 3)]
-    assert marks == [("forum", 2)]
+    assert marks == [("forum", 3)]
     assert spool.sizes() == (0, 0)
+
+
+def test_many_short_visits_come_back_in_few_writes_and_with_the_newest_watermark_of_each_source(tmp_path):
+    spool = Spool(tmp_path)
+    for number in range(600):
+        at = NOW + timedelta(seconds=number)
+        spool.append([waiting(number), Watermark(source=("forum", "portal")[number % 2], at=at)])
+    told: list[int | tuple[str, datetime]] = []
+    spool.drain(lambda batch: told.append(len(batch)), lambda name, at: told.append((name, at)))
+    newest = [(name, NOW + timedelta(seconds=n)) for name, n in (("forum", 498), ("portal", 497))]
+    last = [(name, NOW + timedelta(seconds=n)) for name, n in (("portal", 599), ("forum", 598))]
+    assert told == [500, *newest, 100, *last]
 
 
 def test_a_drain_that_fails_loses_nothing(tmp_path):

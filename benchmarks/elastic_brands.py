@@ -48,7 +48,7 @@ PER_BRAND = 5
 """Mentions of each brand within the last day."""
 EVERY = timedelta(minutes=5)
 TICKS = 3
-LONGEST = 100.0
+LONGEST = 60.0
 """Seconds after which a tick is broken off."""
 RULES = 36
 """Of ElastAlert."""
@@ -72,10 +72,13 @@ for tick in range(int(sys.argv[3])):
 
 
 class Limited(Alone):
-    """All brands are ours, for so many seconds."""
+    """The first so many brands are ours, for so many seconds."""
 
-    def __init__(self, seconds: float) -> None:
-        self._end = time.perf_counter() + seconds
+    def __init__(self, brands: int, seconds: float) -> None:
+        self._brands, self._end = brands, time.perf_counter() + seconds
+
+    def take(self, brands: Sequence[str]) -> Sequence[str]:
+        return brands[: self._brands]
 
     def keep(self, brand: str) -> bool:
         return time.perf_counter() < self._end
@@ -140,11 +143,13 @@ def fill_state(state: State, now: datetime) -> None:
         connection.execute(sa.insert(source), rows)
 
 
-def tick(configuration: Configuration, store: Store, state: State, clock: ManualClock) -> tuple[int, float]:
-    """Brands looked at, and the seconds it took."""
+def tick(
+    configuration: Configuration, store: Store, state: State, clock: ManualClock, brands: int
+) -> tuple[int, float]:
+    """Of the first so many brands those looked at, and the seconds it took."""
     with state.begin() as connection:
         connection.execute(sa.update(source).values(watermark=clock.now(), last_ok=clock.now()))
-    watcher = Watcher(configuration, store, state, clock, turns=Limited(LONGEST))
+    watcher = Watcher(configuration, store, state, clock, turns=Limited(brands, LONGEST))
     start = time.perf_counter()
     report = watcher.tick()
     return report.brands, time.perf_counter() - start
@@ -153,7 +158,7 @@ def tick(configuration: Configuration, store: Store, state: State, clock: Manual
 def ours(table: StoreTable, state_table: StateTable, count: int, now: datetime) -> float:
     """Fill, let ticks pass, print each; seconds per brand of the last."""
     configuration, clock = watched(count, table, state_table), ManualClock(now)
-    seconds = 0.0
+    seconds, left = 0.0, count
     with (
         tempfile.TemporaryDirectory() as name,
         closing(open_state(Path(name), state_table)) as state,
@@ -166,9 +171,10 @@ def ours(table: StoreTable, state_table: StateTable, count: int, now: datetime) 
         fill_state(state, now)
         for number in range(TICKS):
             say(f"tick {number + 1} of {TICKS}, at most {LONGEST:.0f} s")
-            done, took = tick(configuration, store, state, clock)
+            done, took = tick(configuration, store, state, clock, left)
             seconds = took / max(done, 1)
-            whole = "all" if done == count else f"broken off; {count:,} would take {seconds * count:,.0f} s"
+            left = done  # what the first tick did not come to has no past yet
+            whole = "all" if done == count else f"{count:,} would take {seconds * count:,.0f} s"
             what = "first contact" if number == 0 else "five minutes later"
             print(
                 f"  Sturmwarte, tick {number + 1} ({what}): {done:,} brands in {took:,.1f} s, "

@@ -79,15 +79,18 @@ def _postgresql(address: sa.URL) -> sa.Engine:
         },
     )
 
-    @sa.event.listens_for(engine, "handle_error")
-    def failed(context: sa.ExceptionContext) -> None:
-        """The server's details quote the row; its first sentence does not."""
-        error = context.original_exception
-        sentence = getattr(getattr(error, "diag", None), "message_primary", None)
-        if sentence:
-            error.args = (sentence,)
-
+    sa.event.listen(engine, "handle_error", _without_details)
     return engine
+
+
+def _without_details(context: sa.ExceptionContext) -> None:
+    """The server's details quote the row; its first sentence does not. SQLAlchemy's own error repeats what it got."""
+    error, ours = context.original_exception, context.sqlalchemy_exception
+    sentence = getattr(getattr(error, "diag", None), "message_primary", None)
+    if sentence:
+        error.args = (sentence,)
+        if ours is not None:
+            ours.args = (f"({type(error).__module__}.{type(error).__name__}) {sentence}",)
 
 
 def _prepare_sqlite(engine: sa.Engine) -> None:

@@ -41,6 +41,8 @@ def everything(access: Access, index: str, *fields: str) -> Iterator[dict[str, A
                 seq_no_primary_term=True,
                 track_total_hits=False,
             )
+            if answer["_shards"]["failed"]:
+                raise StoreError("parts of the mention store did not answer: what is asked here wants all of it")
             pit, hits = answer["pit_id"], answer["hits"]["hits"]
             yield from hits
             if len(hits) < PAGE:

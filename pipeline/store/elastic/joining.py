@@ -83,6 +83,7 @@ def _twice(access: Access, since: int) -> Iterator[str]:
             query={"range": {"first_known_us": {"gte": since}}},
             aggs={"found": {"composite": found, "aggs": {"twice": twice}}},
             track_total_hits=False,
+            allow_partial_search_results=False,
             filter_path="aggregations",
         )
         page = answer["aggregations"]["found"]

@@ -70,6 +70,7 @@ def copies(access: Access, uids: Sequence[str]) -> list[Located]:
         source={"includes": _FIELDS},
         seq_no_primary_term=True,
         track_total_hits=False,
+        allow_partial_search_results=False,  # a month left out would be stored again, in another one
         filter_path="hits.hits._index,hits.hits._id,hits.hits._seq_no,hits.hits._primary_term,hits.hits._source",
     )
     return [_located(hit) for hit in answer.get("hits", {}).get("hits", ())]

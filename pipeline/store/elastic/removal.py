@@ -155,6 +155,7 @@ def _some(access: Access, query: dict[str, Any]) -> list[dict[str, Any]]:
         sort=["_doc"],
         source=False,
         track_total_hits=False,
+        allow_partial_search_results=False,
         filter_path="hits.hits._id",
     )
     return list(answer.get("hits", {}).get("hits", ()))
@@ -172,6 +173,7 @@ def _all(access: Access, index: str, query: dict[str, Any], order: list[Any], *f
             search_after=found[-1]["sort"] if found else None,
             source={"includes": list(fields)} if fields else False,
             track_total_hits=False,
+            allow_partial_search_results=False,
             filter_path="hits.hits._id,hits.hits._source,hits.hits.sort",
         )
         hits = answer.get("hits", {}).get("hits", [])

@@ -124,6 +124,7 @@ def members(access: Access, story: str) -> list[Mention]:
             search_after=after,
             source={"includes": ["doc"]},
             track_total_hits=False,
+            allow_partial_search_results=False,
             filter_path="hits.hits.sort,hits.hits._source",
         )
         hits = answer.get("hits", {}).get("hits", [])
@@ -197,6 +198,7 @@ def _search(access: Access, query: dict[str, Any], *fields: str) -> Iterator[dic
             search_after=after,
             source={"includes": list(fields)},
             track_total_hits=False,
+            allow_partial_search_results=False,
             filter_path="hits.hits._source,hits.hits.sort",
         )
         hits = answer.get("hits", {}).get("hits", [])
@@ -218,6 +220,7 @@ def _pages_of(access: Access, query: dict[str, Any]) -> Iterator[list[str]]:
             search_after=after,
             source=False,
             track_total_hits=False,
+            allow_partial_search_results=False,
             filter_path="hits.hits._id,hits.hits.sort",
         )
         hits = answer.get("hits", {}).get("hits", [])

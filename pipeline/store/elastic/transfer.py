@@ -235,7 +235,9 @@ def _within(part: str) -> dict[str, Any]:
 
 def _months(access: Access) -> Iterator[str]:
     by_month = {"date_histogram": {"field": "event_time", "calendar_interval": "month", "min_doc_count": 1}}
-    answer = access.client.search(index=access.names.mentions, size=0, aggs={"months": by_month})
+    answer = access.client.search(
+        index=access.names.mentions, size=0, aggs={"months": by_month}, allow_partial_search_results=False
+    )
     for bucket in answer.get("aggregations", {}).get("months", {}).get("buckets", ()):
         yield month_of(moment(int(bucket["key"]) * 1000))
 

@@ -273,7 +273,7 @@ def _forbidden(reason: str) -> str:
 
 
 def blocked(reason: str) -> str:
-    """The sentence for a block. Blocks have names: ``index [x] blocked by: [TOO_MANY_REQUESTS/12/disk usage exceeded flood-stage …]``."""
+    """The sentence for a block. Blocks have names: ``index [x] blocked by: [TOO_MANY_REQUESTS/12/disk usage …]``."""
     names = ", ".join(dict.fromkeys(re.findall(r"index \[([^\]]+)\]", reason)))
     index = f"the index {names}" if names else "the cluster"
     if "/12/" in reason:

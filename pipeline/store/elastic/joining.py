@@ -106,10 +106,12 @@ def _join(access: Access, uids: list[str]) -> None:
         for uid, hit in first.items():
             access.recent.note(uid, hit.index)
         # A writer's merge, as if the other copy were one more reading: under the same locks, with a revision.
-        writing.write(access, [hit.mention for hit in others], lambda uids: {})
+        written = writing.write(access, [hit.mention for hit in others], lambda uids: {})
+        if written.rejected:  # what could not be taken in stays where it is
+            others = [hit for hit in others if hit.mention.uid not in written.rejected]
         gone = carry_out(access.client, [Operation("delete", o.index, o.mention.uid, at=o.at) for o in others])
         for hit, outcome in zip(others, gone, strict=True):
-            if outcome.done:
+            if outcome.done or outcome.missing:  # missing: the answer to the first try was lost, or another joined it
                 removal.remove_rows(access, [hit])
         access.client.indices.refresh(index=[access.names.mentions, access.names.history], filter_path="_shards.failed")
         due = list({hit.mention.uid for hit in others})

@@ -248,6 +248,15 @@ def test_every_phrase_of_the_command_line_exists_in_both_languages() -> None:
             assert f"command.{text}" in keys, f"{file.name}: {text}"
 
 
+@pytest.mark.parametrize("language", ["de", "en"])
+def test_help_says_nothing_that_would_be_taken_for_markup(language: str) -> None:
+    """A word in square brackets would not be printed."""
+    texts = {
+        key: text for key, text in _catalogue(language).items() if key.startswith(("command.help", "command.option"))
+    }
+    assert texts and not [key for key, text in texts.items() if "[" in text]
+
+
 def _helps(file: Path) -> set[str]:
     texts = [node.value for node in ast.walk(ast.parse(file.read_text("utf-8"))) if isinstance(node, ast.Constant)]
     return {

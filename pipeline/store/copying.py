@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import datetime
 from itertools import islice
 
 import msgspec
@@ -47,7 +46,7 @@ class Copied(msgspec.Struct, frozen=True, kw_only=True):
 
     parts: tuple[Compared, ...]
     source_changed: bool = False
-    """Mentions were stored at the source meanwhile: another run is needed."""
+    """Mentions were stored, changed or removed at the source meanwhile: another run is needed."""
 
     @property
     def whole(self) -> bool:
@@ -76,9 +75,10 @@ def copy(
     giver, taker = source.transfer(), target.transfer()
     admit(giver, taker)
     taker.begin(giver.name)
-    began = clock.now()
+    began, before = clock.now(), _numbers(source)
     parts = move(giver, taker, moved=moved, compared=compared)
-    outcome = Copied(parts=parts, source_changed=_changed(source, began))
+    changed = bool(source.first_stored_since(began, limit=1)) or _numbers(source) != before
+    outcome = Copied(parts=parts, source_changed=changed)
     if outcome.whole:
         taker.finish()
     return outcome
@@ -213,5 +213,8 @@ def _mentions(batch: list[Record]) -> int:
     return sum(isinstance(record, Kept) for record in batch)
 
 
-def _changed(source: Store, began: datetime) -> bool:
-    return bool(source.first_stored_since(began, limit=1))
+def _numbers(source: Store) -> tuple[object, ...]:
+    """Of its mentions and their revisions, by whomever they were written."""
+    source.refresh()
+    found = source.statistics()
+    return found["mentions"], found["revisions"]

@@ -214,6 +214,25 @@ def test_a_source_that_is_written_meanwhile_is_not_whole(
     assert contents(target) == contents(source)
 
 
+@pytest.mark.parametrize("change", ["revised", "erased"])
+def test_what_changes_or_goes_at_the_source_meanwhile_is_copied_by_the_next_run(
+    source: SqliteStore, target: SqliteStore, clock: ManualClock, change: str
+) -> None:
+    source.write([mention("a", at=NOON), mention("b", at=NOON)])
+    clock.advance(seconds=1)
+
+    def meddle(part: Compared) -> None:
+        if change == "erased":
+            source.erase([uid("a")], "meanwhile")
+        else:
+            assert source.delete_at_source(uid("a"), clock.now())
+
+    outcome = copy(source, target, clock=clock, compared=meddle)
+    assert (outcome.source_changed, outcome.whole) == (True, False)
+    whole_copy(source, target, clock)
+    assert contents(target) == contents(source)
+
+
 # --- refused ------------------------------------------------------------------------------------------------------
 
 

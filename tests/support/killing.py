@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -24,16 +24,18 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from aiosmtpd.controller import Controller
+from pydantic import SecretStr
 
 from pipeline.clock import ManualClock
-from pipeline.configuration import Configuration
+from pipeline.configuration import Configuration, StateTable, StoreTable
 from pipeline.identity import native_id, uid_of
 from pipeline.mention import Mention
 from pipeline.query.tree import EVERYTHING
 from pipeline.spool import Spool, Waiting, _records
 from pipeline.state.opening import open_state
 from pipeline.state.tables import incident, journal, outbox, source, thread_cursor
-from pipeline.store.sqlite.store import SqliteStore
+from pipeline.store.opening import open_store
+from pipeline.store.protocol import Store
 from pipeline.words import OutboxState
 from sturmwarte.demo.ports import free_port
 from sturmwarte.demo.script import Post, Thread, World
@@ -41,6 +43,7 @@ from sturmwarte.demo.web import Sites, Web
 
 START = datetime(2026, 11, 19, 8, tzinfo=UTC)
 QUIET = timedelta(days=14)
+PARTS = ("crawl", "watch", "deliver")
 RECEIVERS = ("presse", "vorstand", "technik")
 PATIENCE = 120.0
 """Seconds of the wall clock after which a silent child counts as hung."""
@@ -116,12 +119,14 @@ def message_id(content: bytes) -> str:
 class Mortal:
     """The process: born, given rounds, killed. See ``mortal.py``."""
 
-    def __init__(self, configuration: Path, folder: Path) -> None:
+    def __init__(self, configuration: Path, folder: Path, parts: Sequence[str] = (), state_url: str = "") -> None:
         script = Path(__file__).with_name("mortal.py")
         paths = os.pathsep.join((str(script.parent), str(script.parents[2])))
         environment = {**os.environ, "PYTHONPATH": paths, "TZ": "UTC", "SCRAPY_SETTINGS_MODULE": "crawlers.settings"}
-        self._log = (folder.parent / "mortal.log").open("wb")
-        command = [sys.executable, str(script), str(configuration), str(folder)]
+        if state_url:
+            environment["STURMWARTE_STATE_URL"] = state_url
+        self._log = (folder.parent / f"mortal{'-'.join(['', *parts])}.log").open("wb")
+        command = [sys.executable, str(script), str(configuration), str(folder), *parts]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, env=environment
         )
@@ -179,17 +184,39 @@ class Mortal:
 
 
 class Trial:
-    """Forum, mail server, data folder and process; time passes by ``pass_time`` alone."""
+    """Forum, mail server, data folder and process; time passes by ``pass_time`` alone.
 
-    def __init__(self, folder: Path, web: Web, forum: Forum, mails: MailServer) -> None:
+    With a store on ``servers`` there is a process for each part, and the state is at ``state_url``.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        web: Web,
+        forum: Forum,
+        mails: MailServer,
+        servers: StoreTable | None = None,
+        state_url: str = "",
+    ) -> None:
         self.folder, self.web, self.forum, self.mails = folder, web, forum, mails
+        self._table, self._state = servers or StoreTable(), StateTable(url=SecretStr(state_url))
         self.origin = web.forum.removeprefix("http://")
         self.windows: set[str] = set()
         """Message-IDs that were accepted when the process died before it had written so."""
         self.deaths = 0
         configuration = folder.parent / "configuration.json"
         configuration.write_text(self._configuration().model_dump_json(), "utf-8")
-        self.mortal = Mortal(configuration, folder)
+        self._processes = ExitStack()
+        self.mortals = {
+            part: self._processes.enter_context(closing(Mortal(configuration, folder, (part,), state_url)))
+            for part in (PARTS if servers else ())
+        }
+        if not servers:
+            self.mortal = self._processes.enter_context(closing(Mortal(configuration, folder)))
+
+    def close(self) -> None:
+        """End the processes."""
+        self._processes.close()
 
     def _configuration(self) -> Configuration:
         return Configuration.model_validate(
@@ -203,6 +230,7 @@ class Trial:
                 "rules": {"anstieg": {"rule": "surge"}},
                 "receivers": {name: {"address": f"{name}@nordnetz.example"} for name in RECEIVERS},
                 "mail": {"server": "127.0.0.1", "port": self.mails.port, "security": "none"},
+                "store": self._table.model_dump(),
                 "crawl": {"delay": 0, "allow_private": ["127.0.0.1"]},
             }
         )
@@ -213,9 +241,12 @@ class Trial:
         self.forum.now += timedelta(minutes=minutes)
 
     def round(self) -> None:
-        """A whole round."""
-        self.mortal.start(self.forum.now)
-        assert self.mortal.hear() == "done"
+        """A whole round; of several processes each has its own, at the same time."""
+        ours = list(self.mortals.values()) or [self.mortal]
+        for one in ours:
+            one.start(self.forum.now)
+        for one in ours:
+            assert one.hear() == "done"
 
     def die_at(self, step: str, rounds: int = 40) -> None:
         """Rounds until that step is reached; death there."""
@@ -237,6 +268,24 @@ class Trial:
             if self.mortal.hear(left) is None:
                 break
         self._die()
+
+    def part_dies_after(self, part: str, seconds: float) -> None:
+        """Rounds of all processes, in which one of them is killed after that long; the others end theirs."""
+        end = time.monotonic() + seconds
+        victim, others = self.mortals[part], [one for name, one in self.mortals.items() if name != part]
+        killed = False
+        while not killed:
+            self.pass_time()
+            for one in self.mortals.values():
+                one.start(self.forum.now)
+            if victim.hear(max(end - time.monotonic(), 0.001)) is None:
+                victim.kill()
+                killed = True
+            for one in others:
+                assert one.hear() == "done"
+        self.deaths += 1
+        self.pass_time(1)
+        self.check_books()
 
     def _die(self) -> None:
         self.mortal.kill()
@@ -294,7 +343,7 @@ class Trial:
         assert Spool(self.folder / "spool").segments() == []
         assert not (self.folder / "spool" / "quarantine.ndjson").exists()
 
-    def _check_mentions(self, store: SqliteStore) -> None:
+    def _check_mentions(self, store: Store) -> None:
         assert store.check() == []
         found, shown = _all(store), {self.uid(post): post for post in self.forum.shown()}
         assert set(found) == set(shown), "lost or invented"
@@ -328,17 +377,18 @@ class Trial:
         return {record.mention.uid for path in segments for record in _records(path) if isinstance(record, Waiting)}
 
     @contextmanager
-    def _store(self) -> Iterator[SqliteStore]:
-        with closing(SqliteStore(self.folder / "mentions.db", clock=ManualClock(self.forum.now))) as store:
+    def _store(self) -> Iterator[Store]:
+        with closing(open_store(self.folder, self._table, clock=ManualClock(self.forum.now))) as store:
+            store.refresh()
             yield store
 
     @contextmanager
     def _rows(self) -> Iterator[Callable[[sa.Table], list[Any]]]:
-        with closing(open_state(self.folder)) as state, state.read() as connection:
+        with closing(open_state(self.folder, self._state)) as state, state.read() as connection:
             yield lambda table: list(connection.execute(sa.select(table)))
 
 
-def _all(store: SqliteStore) -> dict[str, Mention]:
+def _all(store: Store) -> dict[str, Mention]:
     found: list[Mention] = []
     after: str | None = None
     while True:
@@ -351,7 +401,7 @@ def _all(store: SqliteStore) -> dict[str, Mention]:
     return {mention.uid: mention for mention in found}
 
 
-def _check_chain(store: SqliteStore, mention: Mention) -> None:
+def _check_chain(store: Store, mention: Mention) -> None:
     """Revisions 1, 2, … without gap or overlap in time, no two alike, the last the current one."""
     chain = store.history(mention.uid)
     assert [one.mention.revision for one in chain] == list(range(1, len(chain) + 1))
@@ -362,7 +412,7 @@ def _check_chain(store: SqliteStore, mention: Mention) -> None:
 
 
 @contextmanager
-def trial(folder: Path) -> Iterator[Trial]:
+def trial(folder: Path, servers: StoreTable | None = None, state_url: str = "") -> Iterator[Trial]:
     """A trial in ``folder``, at START, with the quiet weeks not yet read."""
     data = folder / "data"
     data.mkdir()
@@ -370,6 +420,4 @@ def trial(folder: Path) -> Iterator[Trial]:
         forum = Forum()
         web = resources.enter_context(closing(Web(forum)))
         mails = resources.enter_context(closing(MailServer()))
-        one = Trial(data, web, forum, mails)
-        resources.enter_context(closing(one.mortal))
-        yield one
+        yield resources.enter_context(closing(Trial(data, web, forum, mails, servers, state_url)))

@@ -1,8 +1,9 @@
-"""The whole way as a process that can be killed: ``python mortal.py CONFIGURATION.json FOLDER``.
+"""The whole way as a process that can be killed: ``python mortal.py CONFIGURATION.json FOLDER [PART…]``.
 
 Everything is imported once. Then, for every line ``live``, a child is forked; it opens the data folder and makes one
-round (crawl, watch, deliver) for each line ``round TIME STEP``. At that step (``-``: none) it says so and stands still,
-for its parent to kill it. While a file ``down`` is in the folder, the store takes nothing.
+round of its parts (``crawl``, ``watch``, ``deliver``; all, if none is named) for each line ``round TIME STEP``. At that
+step (``-``: none) it says so and stands still, for its parent to kill it. While a file ``down`` is in the folder, the
+store takes nothing.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from crawlers.registry import spiders
 from pipeline.build import build_pipeline
 from pipeline.clock import Clock
 from pipeline.configuration import Configuration
+from pipeline.erasure import erased_in
 from pipeline.mention import Mention
 from pipeline.run import Pipeline
 from pipeline.spool import Record, Spool
@@ -43,6 +45,7 @@ from sturmwarte import logs
 
 Reach = Callable[[str], None]
 """Called at every named step."""
+PARTS = ("crawl", "watch", "deliver")
 
 
 class MortalStore:
@@ -113,17 +116,19 @@ class MortalLedger(Ledger):
 class Life:
     """One child: an open data folder, and rounds over it."""
 
-    def __init__(self, configuration: Configuration, folder: Path) -> None:
-        self._configuration, self._folder = configuration, folder
+    def __init__(self, configuration: Configuration, folder: Path, parts: Sequence[str]) -> None:
+        self._configuration, self._folder, self._parts = configuration, folder, parts
         # slow: however long a round takes, its clock stays within the minute in which the forum stands still
-        self._clock = RunningClock(datetime(2000, 1, 1, tzinfo=UTC), factor=0.1)
+        self._clock = RunningClock(datetime(2026, 11, 1, tzinfo=UTC), factor=0.1)
         self._wanted, self._composed = "-", False
-        self._state = open_state(folder)
-        self._pipeline = self._mortal_pipeline(self._state, self._clock)
+        self._state = open_state(folder, configuration.state)
+        if {"crawl", "watch"} & set(parts):
+            opened = open_store(folder, configuration.store, clock=self._clock, erased=erased_in(self._state))
+            self._store: Any = MortalStore(opened, folder / "down", self.reach)
+        if "crawl" in parts:
+            self._pipeline = self._mortal_pipeline(self._store, self._state, self._clock)
 
-    def _mortal_pipeline(self, state: State, clock: Clock) -> Pipeline:
-        opened = open_store(self._folder, self._configuration.store, clock=clock)
-        store: Any = MortalStore(opened, self._folder / "down", self.reach)
+    def _mortal_pipeline(self, store: Any, state: State, clock: Clock) -> Pipeline:
         pipeline = build_pipeline(self._configuration, store, state, folder=self._folder, clock=clock)
         pipeline.spool = MortalSpool(pipeline.spool.folder, self.reach)
         plain = pipeline.spool_watermark
@@ -146,13 +151,17 @@ class Life:
                 time.sleep(60)
 
     def round(self, at: datetime, step: str) -> None:
-        """Crawl, watch, deliver."""
+        """Crawl, watch, deliver; of these its parts."""
         self._wanted = step
         self._clock.advance(seconds=(at - self._clock.now()).total_seconds())
-        configuration, state, clock, store = self._configuration, self._state, self._clock, self._pipeline.store
-        service.crawl_once(configuration, self._folder, clock, None, self._pipeline)
-        Watcher(configuration, store, state, clock, self._folder, post=self._post, fault=self._watched).tick()
-        Delivery(configuration, state, clock, notifiers(configuration), self.reach, worker="watch").tick()
+        configuration, folder, state, clock = self._configuration, self._folder, self._state, self._clock
+        if "crawl" in self._parts:
+            service.crawl_once(configuration, folder, clock, None, self._pipeline)
+        if "watch" in self._parts:
+            hooks: Any = {"post": self._post, "fault": self._watched}
+            Watcher(configuration, self._store, state, clock, folder, **hooks).tick()
+        if "deliver" in self._parts:
+            Delivery(configuration, state, clock, notifiers(configuration), self.reach, worker="watch").tick()
 
     def _post(self, *message: Any) -> bool:
         """As the watcher's own, with a step while its transaction, with the message, is still open."""
@@ -172,9 +181,9 @@ def say(words: str) -> None:
     os.write(1, f"{words}\n".encode())
 
 
-def live(configuration: Configuration, folder: Path, commands: Any) -> None:
+def live(configuration: Configuration, folder: Path, parts: Sequence[str], commands: Any) -> None:
     """A life: rounds until killed, or until the parent hangs up."""
-    life = Life(configuration, folder)
+    life = Life(configuration, folder, parts)
     for line in commands:
         _, at, step = line.decode().split()
         try:
@@ -184,9 +193,12 @@ def live(configuration: Configuration, folder: Path, commands: Any) -> None:
             say("failed " + traceback.format_exc().replace("\n", "\t"))
 
 
-def warm_up() -> None:
+def warm_up(configuration: Configuration) -> None:
     """Import what is imported late, so that it need not be in every life."""
     spiders()
+    if configuration.store.engine == "elasticsearch":
+        import_module("pipeline.store.elastic.store")
+        import_module("psycopg")
     for package in ("scrapy.downloadermiddlewares", "scrapy.spidermiddlewares", "scrapy.extensions", "crawlers"):
         for module in pkgutil.walk_packages(import_module(package).__path__, f"{package}."):
             with suppress(Exception):
@@ -206,7 +218,7 @@ def main() -> None:
     configuration = Configuration.model_validate_json(Path(sys.argv[1]).read_bytes())
     service.Ledger = MortalLedger  # type: ignore[misc]
     logs.configure()
-    warm_up()
+    warm_up(configuration)
     commands = open(0, "rb", buffering=0)  # noqa: SIM115  shared with the children: none may read ahead
     say("ready")
     for command in iter(commands.readline, b""):
@@ -215,7 +227,7 @@ def main() -> None:
         child = os.fork()
         if child == 0:
             say(f"born {os.getpid()}")
-            live(configuration, Path(sys.argv[2]), commands)
+            live(configuration, Path(sys.argv[2]), sys.argv[3:] or PARTS, commands)
             os._exit(0)
         os.waitpid(child, 0)
         say("dead")

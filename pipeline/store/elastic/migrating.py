@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any
 
 from elasticsearch import Elasticsearch
-from elasticsearch.helpers import BulkIndexError, scan, streaming_bulk
+from elasticsearch.helpers import BulkIndexError, ScanError, scan, streaming_bulk
 
 from pipeline.clock import Clock
 from pipeline.store.copying import Compared, move
@@ -136,7 +136,12 @@ class Migration:
                 for _ in streaming_bulk(self._client, self._rows(old, new)):
                     pass
             except BulkIndexError as error:
-                raise StoreError(f"rows of {old} cannot be migrated: {error.errors[0]}") from error
+                ((_, found),) = error.errors[0].items()
+                said = found.get("error")  # beside it stands the row, which quotes people
+                kind = said.get("type") if isinstance(said, dict) else found.get("status")
+                raise StoreError(f"rows of {old} cannot be migrated: {kind}") from None
+            except ScanError as error:
+                raise StoreError(f"parts of {old} did not answer: run the migration again") from error
 
     def _rows(self, old: str, new: str) -> Iterator[dict[str, Any]]:
         for hit in scan(self._client, index=old, version=True):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from pipeline.store.elastic import stories
@@ -123,14 +124,15 @@ def _drop_month(access: Access, index: str, limit: int) -> int:
     if _younger(access, index, limit):
         client.indices.put_settings(index=index, settings={"index.blocks.write": None})
         return 0
-    hits = _all(access, index, {"match_all": {}}, [{"uid": "asc"}])
-    uids = [hit["_id"] for hit in hits]
-    stories.forget_bands(access, uids)
+    hits, total = _all(access, index, {"match_all": {}}, [{"uid": "asc"}]), 0
+    while uids := [hit["_id"] for hit in islice(hits, 10_000)]:
+        stories.forget_bands(access, uids)
+        access.recent.forget(uids)
+        total += len(uids)
     ensure_month(client, names, month(access.clock.now()))  # so that the aliases always stand for something
-    access.recent.forget(uids)
     access.months.discard(names.month_of(index))
     client.indices.delete(index=[index, beside], ignore_unavailable=True)
-    return len(uids)
+    return total
 
 
 def _refresh(access: Access) -> None:
@@ -161,22 +163,23 @@ def _some(access: Access, query: dict[str, Any]) -> list[dict[str, Any]]:
     return list(answer.get("hits", {}).get("hits", ()))
 
 
-def _all(access: Access, index: str, query: dict[str, Any], order: list[Any], *fields: str) -> list[dict[str, Any]]:
+def _all(access: Access, index: str, query: dict[str, Any], order: list[Any], *fields: str) -> Iterator[dict[str, Any]]:
     """Every hit, in order; ``order`` must tell any two apart."""
-    found: list[dict[str, Any]] = []
+    after: list[Any] | None = None
     while True:
         answer = access.client.search(
             index=index,
             query=query,
             size=10_000,
             sort=order,
-            search_after=found[-1]["sort"] if found else None,
+            search_after=after,
             source={"includes": list(fields)} if fields else False,
             track_total_hits=False,
             allow_partial_search_results=False,
             filter_path="hits.hits._id,hits.hits._source,hits.hits.sort",
         )
         hits = answer.get("hits", {}).get("hits", [])
-        found += hits
+        yield from hits
         if len(hits) < 10_000:
-            return found
+            return
+        after = hits[-1]["sort"]

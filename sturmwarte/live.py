@@ -129,10 +129,9 @@ class Recorder:
         self._heard: ConfigurationError | None = None
 
     def record_in(self, state: State) -> None:
-        """From now on, into this database."""
+        """From now on, into this database. A start with a right file ends what was said of a wrong one before."""
         self._state = state
-        if self._heard is not None:
-            self._try_to_record(self._heard)
+        self._try_to_record(self._heard)
 
     def __call__(self, error: ConfigurationError | None) -> None:
         if error is None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from pipeline.clock import ManualClock
+from pipeline.findings import Finding
+from pipeline.state.opening import open_state
 from pipeline.toml import ConfigurationError, Registry
-from sturmwarte.live import LiveConfiguration
+from sturmwarte.live import LiveConfiguration, Recorder, rejected_configuration
 
 
 class Told(list[str | None]):
@@ -90,3 +95,23 @@ def test_a_process_that_starts_beside_a_wrong_file_goes_on_with_the_last_right_o
     assert (live().contact, live().data) == ("a@example.org", tmp_path / "data")
     assert live().mail.password_file == tmp_path / "secret"
     assert told == ["unknown_key"]
+
+
+def test_a_start_with_a_right_file_forgets_that_it_was_wrong(tmp_path: Path) -> None:
+    """Another [store] needs a restart and is said to; after the restart nobody says so any more."""
+    clock, wrong = (
+        ManualClock(datetime(2026, 11, 20, tzinfo=UTC)),
+        Finding("sturmwarte.toml", 3, "store", "restart_needed"),
+    )
+    with closing(open_state(tmp_path)) as state:
+        Recorder(clock, state)(ConfigurationError([wrong]))
+        with state.read() as connection:
+            assert "store" in (rejected_configuration(connection) or "")
+        Recorder(clock).record_in(state)
+        with state.read() as connection:
+            assert rejected_configuration(connection) is None
+        beside_a_wrong_file = Recorder(clock)
+        beside_a_wrong_file(ConfigurationError([wrong]))
+        beside_a_wrong_file.record_in(state)
+        with state.read() as connection:
+            assert "store" in (rejected_configuration(connection) or "")

@@ -72,8 +72,9 @@ def _alerts(conn: sa.Connection, since: datetime, speech: Speech) -> Iterator[Ev
 
 
 def _first_reason(reasons: Sequence[Sequence[Any]], speech: Speech) -> str:
+    """In words; nothing where a rule that is no longer installed gave it."""
     for key, numbers in reasons:
-        return speech.say(str(key), **numbers)
+        return _phrase(str(key), numbers, speech)
     return ""
 
 

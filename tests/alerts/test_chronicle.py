@@ -184,6 +184,15 @@ def test_alerts_levels_and_what_people_do_are_events(world: World, side: MemoryS
     assert (closed["kind"], closed["level"], closed["incident"]) == ("action", 0, "R-0001")
 
 
+def test_a_rule_that_is_no_longer_installed_holds_nothing_up(world: World, side: MemorySide) -> None:
+    alert = {"rule": "theirs", "stream": "acme", "key": "1", "version": 1, "brand": "acme", "at": world.now}
+    with world.state.begin() as conn:
+        conn.execute(t.alert.insert().values(**alert, facts={"reasons": [["theirs.words", {"n": 3}]]}))
+    told(world)
+    (event,) = side.of(SideIndex.EVENTS, kind="alert")
+    assert (event["rule"], event["text"]) == ("theirs", "")
+
+
 def test_a_silence_lasts_and_ends(world: World, side: MemorySide) -> None:
     number = silences.add(
         world.state, by="anna", reason="Übung", ends=world.now + timedelta(days=9), now=world.now, brand="acme"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import sqlalchemy as sa
@@ -50,20 +50,27 @@ class Alone:
 class Share:
     """The brands are shared by leases among all watchers of a state database, one evaluator each.
 
-    A share is renewed at each look and each brand once more when its turn comes. A watcher that hangs for longer than
-    a lease may find that another has its brand: it writes nothing then.
+    A share is renewed at each look, and a brand once more when its turn comes late: with thousands of brands a write
+    for each would be much of the work. A watcher that hangs for longer than a lease may find that another has its
+    brand: it writes nothing then.
     """
 
     def __init__(self, state: State, clock: Clock, worker: str, span: timedelta | None = None) -> None:
         self._state, self._clock, self._worker = state, clock, worker
         self._span = span or max(LEASE, timedelta(seconds=LEASE_REAL / clock.real(1)))
+        self._fresh: tuple[frozenset[str], datetime] | None = None
+        """What was taken last, and until when most of its lease is left."""
 
     def take(self, brands: Sequence[str]) -> Sequence[str]:
         with self._state.begin() as conn:
             now = self._clock.now()
-            return leases.share(conn, BRAND, brands, self._worker, now, now + self._span)
+            mine = leases.share(conn, BRAND, brands, self._worker, now, now + self._span)
+        self._fresh = frozenset(mine), now + self._span / 4
+        return mine
 
     def keep(self, brand: str) -> bool:
+        if self._fresh is not None and brand in self._fresh[0] and self._clock.now() < self._fresh[1]:
+            return True
         with self._state.begin() as conn:
             now = self._clock.now()
             return leases.take(conn, BRAND, brand, self._worker, now, now + self._span)

@@ -13,6 +13,8 @@ import sqlalchemy as sa
 from pipeline.state.tables import lease
 from pipeline.state.workers import is_dead
 
+_MANY = 500
+
 
 def share(
     conn: sa.Connection, kind: str, names: Sequence[str], worker: str, now: datetime, until: datetime
@@ -26,10 +28,12 @@ def share(
     fair = -(-len(names) // max(len(_living(conn, kind, worker, now)), 1))
     held = {row.name: row for row in conn.execute(sa.select(lease).where(lease.c.kind == kind))}
     mine = [name for name in names if name in held and held[name].worker == worker]
-    free = [name for name in names if name not in held or _is_free(held[name], worker, now)]
-    keep = {*mine[:fair], *free[: max(fair - len(mine), 0)]}
-    for name in keep:
+    taken = {name for name, row in held.items() if row.worker == worker or not _is_free(row, worker, now)}
+    free = [name for name in names if name not in taken][: max(fair - len(mine), 0)]
+    _renew(conn, kind, worker, mine[:fair], until)
+    for name in free:
         _set(conn, kind, name, worker, until)
+    keep = {*mine[:fair], *free}
     _drop(conn, kind, worker, [name for name, row in held.items() if row.worker == worker and name not in keep])
     return [name for name in names if name in keep]
 
@@ -80,6 +84,14 @@ def _set(conn: sa.Connection, kind: str, name: str, worker: str, until: datetime
     mine = (lease.c.kind == kind, lease.c.name == name)
     if conn.execute(sa.update(lease).where(*mine).values(worker=worker, until=until)).rowcount == 0:
         conn.execute(sa.insert(lease).values(kind=kind, name=name, worker=worker, until=until))
+
+
+def _renew(conn: sa.Connection, kind: str, worker: str, names: Sequence[str], until: datetime) -> None:
+    """All at once: every watcher does this at each look, with thousands of brands."""
+    mine = (lease.c.kind == kind, lease.c.worker == worker)
+    for at in range(0, len(names), _MANY):
+        some = lease.c.name.in_(names[at : at + _MANY])
+        conn.execute(sa.update(lease).where(*mine, some).values(until=until))
 
 
 def _drop(conn: sa.Connection, kind: str, worker: str, names: Collection[str]) -> None:

@@ -11,15 +11,13 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
-import signal
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
@@ -27,7 +25,7 @@ from xml.sax.saxutils import escape
 
 import sqlalchemy as sa
 
-from benchmarks.elastic_server import Server, say, state_server
+from benchmarks.elastic_server import Server, running, say, state_server
 from benchmarks.material import configuration, items
 from pipeline.clock import SystemClock
 from pipeline.configuration import Configuration, Crawl, Source, StateTable, StoreTable
@@ -62,7 +60,6 @@ def feed(number: int, entries: Sequence[Item]) -> bytes:
 
 def serve(sites: int, entries: int, told: multiprocessing.Queue[list[int]]) -> None:
     """The web; tells the ports it has."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us
     material = list(items(sites * entries, seed=9))
     pages = [feed(number, material[number * entries : (number + 1) * entries]) for number in range(sites)]
     asyncio.run(_serve(pages, told))
@@ -113,7 +110,6 @@ def work(settled: Configuration, number: int, folder: str, ready: Barrier) -> No
 
     import structlog
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ["SCRAPY_SETTINGS_MODULE"] = "crawlers.settings"
     logging.disable(logging.WARNING)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
@@ -136,20 +132,6 @@ async def _work(settled: Configuration, number: int, folder: Path, ready: Barrie
     crawl.prepare()
     ready.wait(PATIENCE)
     await crawl.run(lambda: settled, threading.Event(), Upkeep(state, clock, RawPages(folder)))
-
-
-@contextmanager
-def running(*processes: BaseProcess) -> Iterator[None]:
-    """Started, and ended with the block."""
-    try:
-        for process in processes:
-            process.start()
-        yield
-    finally:
-        for process in processes:
-            if process.pid is not None:
-                process.kill()
-                process.join()
 
 
 def crawl(ports: Sequence[int], table: StoreTable, state_table: StateTable, workers: int) -> tuple[int, float]:

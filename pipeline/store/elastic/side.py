@@ -28,6 +28,7 @@ from pipeline.store.side import Row, SideIndex, fields_of
 log = structlog.get_logger()
 
 BATCH = 500
+TRIES = 20
 REMEMBERED = 100_000
 """Rows of which is known how they were written last."""
 
@@ -177,16 +178,21 @@ class ElasticSide:
         return {"_index": alias_of(self._names, row.INDEX), "_id": row.id, "require_alias": True}
 
     def _delete(self, index: SideIndex, query: dict[str, Any]) -> int:
-        alias = alias_of(self._names, index)
-        with guarded():
-            try:
-                self._client.indices.refresh(index=alias)
-                answer = self._client.delete_by_query(index=alias, query=query, conflicts="proceed", refresh=True)
-            except NotFoundError:
-                return 0
-        with self._lock:
-            self._known.clear()
-        return int(answer["deleted"])
+        """Raises StoreError where rows are rewritten again and again meanwhile: none may stay unnoticed."""
+        alias, deleted = alias_of(self._names, index), 0
+        for _ in range(TRIES):
+            with guarded():
+                try:
+                    self._client.indices.refresh(index=alias)
+                    answer = self._client.delete_by_query(index=alias, query=query, conflicts="proceed", refresh=True)
+                except NotFoundError:
+                    return deleted
+            with self._lock:
+                self._known.clear()
+            deleted += int(answer["deleted"])
+            if not answer["version_conflicts"]:
+                return deleted
+        raise StoreError(f"what is to be removed from {alias} keeps changing: try again")
 
     def _forget_known(self, names: Iterable[str]) -> None:
         with self._lock:

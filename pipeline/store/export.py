@@ -6,6 +6,7 @@ import gzip
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -20,7 +21,7 @@ _decode = msgspec.json.Decoder(Record).decode
 class _Head(msgspec.Struct, frozen=True, kw_only=True):
     """The first line."""
 
-    format: str = "sturmwarte mentions 1"
+    format: Literal["sturmwarte mentions 1"]
 
 
 class _End(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +35,7 @@ def export(transfer: Transfer, target: Path) -> int:
     partial = target.with_name(target.name + ".partial")
     records = 0
     with gzip.open(partial, "wb", compresslevel=5) as file:
-        file.write(_encode(_Head()) + b"\n")
+        file.write(_encode(_Head(format="sturmwarte mentions 1")) + b"\n")
         for part in transfer.parts():
             for record in transfer.dump(part):
                 file.write(_encode(record) + b"\n")

@@ -62,6 +62,7 @@ def test_a_file_that_was_cut_off_is_not_loaded(store: Store, tmp_path: Path, clo
         gzip.compress(b"".join(lines[:-1])),
         gzip.compress(b"".join(lines[:-2] + lines[-1:])),
         gzip.compress(b"".join(lines[1:])),
+        gzip.compress(b"".join([lines[0].replace(b"mentions 1", b"mentions 2"), *lines[1:]])),
         file.read_bytes()[:-20],
         b"",
         b"no gzip",

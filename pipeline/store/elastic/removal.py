@@ -48,6 +48,8 @@ def remove(access: Access, uids: Sequence[str]) -> list[str]:
             remove_located(access, found)
             if not found:
                 break
+        else:
+            raise StoreError("what is to be removed keeps coming back: try again")
         _delete(access, names.history, {"terms": {"uid": list(part)}})
     if uids:
         stories.forget_bands(access, list(uids))

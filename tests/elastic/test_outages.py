@@ -165,7 +165,7 @@ def postgres_of_ours() -> Iterator[Postgres]:
 
 
 def through(storm: Storm, killing: Callable[[], object]) -> None:
-    """Quiet weeks, a storm of half an hour at whose first words ``killing`` is called, and an hour after it."""
+    """Quiet weeks, a storm of half an hour at whose first words ``killing`` is called, and ten quiet hours."""
 
     def once() -> None:
         storm.home.store.begin = lambda: None
@@ -175,8 +175,8 @@ def through(storm: Storm, killing: Callable[[], object]) -> None:
     storm.home.store.begin = once
     for _ in range(10):
         storm.step(minutes=3, posts=20)
-    for _ in range(6):
-        storm.step(minutes=10, posts=1)
+    for _ in range(20):
+        storm.step(minutes=30, posts=0)
 
 
 def test_the_elected_master_is_killed_at_the_burst(

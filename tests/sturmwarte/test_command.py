@@ -240,6 +240,16 @@ def test_unknown_words_are_wrong_usage(run: Run) -> None:
     assert run("--help")[0] == 0
 
 
+def test_a_server_that_is_not_there_is_one_sentence(run: Run, place: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Without a line for each try."""
+    (place / "sturmwarte.toml").write_text(
+        '[store]\nengine = "elasticsearch"\nurls = ["http://127.0.0.1:9"]\n', "utf-8"
+    )
+    code, out, err = run("store", "check")
+    assert (code, out) == (3, "") and "cannot be reached" in err and err.count("\n") == 1
+    assert [record for record in caplog.records if record.name.startswith("elastic_transport")] == []
+
+
 def test_every_phrase_of_the_command_line_exists_in_both_languages() -> None:
     keys = {key for key in _catalogue("de") if key.startswith(("command.", "finding."))}
     assert keys == {key for key in _catalogue("en") if key.startswith(("command.", "finding."))}

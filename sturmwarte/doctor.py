@@ -18,11 +18,12 @@ import sqlalchemy as sa
 from pipeline.clock import Clock
 from pipeline.configuration import Configuration
 from pipeline.findings import Finding
+from pipeline.secrets import SecretMissing
 from pipeline.spool import Spool
 from pipeline.state.database import State
 from pipeline.state.place import on_server
 from pipeline.state.tables import outbox, source
-from pipeline.store.opening import is_there
+from pipeline.store.opening import connected, is_there
 from pipeline.store.protocol import Store
 from pipeline.words import OutboxState, SourceState
 
@@ -61,14 +62,23 @@ def examine(patient: Patient, open_state: Callable[[], State], open_store: Calla
     )
     yield from _folder(patient.folder)
     yield _service(patient.folder)
-    if not (on_server(patient.configuration.state) or (patient.folder / "state.db").exists()):
+    if not (_on_server(patient) or (patient.folder / "state.db").exists()):
         yield Check("data", True, "empty", {"folder": str(patient.folder)})
+        if patient.configuration.store.engine != "sqlite":  # before the first start, too: whether it can be used
+            yield from _opened("store", lambda: connected(patient.configuration.store), lambda server: iter(()))
         return
     yield from _opened("state", open_state, lambda state: _state(patient, state))
     if is_there(patient.folder, patient.configuration.store):
         yield from _opened("store", open_store, _store)
     else:
         yield Check("store", True, "empty", {"folder": str(patient.folder)})
+
+
+def _on_server(patient: Patient) -> bool:
+    try:
+        return on_server(patient.configuration.state)
+    except SecretMissing:  # said where it is opened
+        return True
 
 
 def _opened(name: str, opens: Callable[[], Any], look: Callable[[Any], Iterator[Check]]) -> Iterator[Check]:

@@ -54,7 +54,7 @@ def migration(table: StoreTable, *, clock: Clock) -> Iterator[Migration]:
     """What brings the store on the configured nodes to this release's mapping. Raises StoreError."""
     from pipeline.store.elastic.migrating import Migration
 
-    with closing(_connected(table)) as client:
+    with closing(connected(table)) as client:
         yield Migration(client, table.prefix, clock=clock, replicas=table.replicas)
 
 
@@ -71,7 +71,7 @@ def _on_elasticsearch(
 
     if read_only:  # somebody waits for a page; whoever writes has a spool and can wait
         table = table.model_copy(update={"patience": min(table.patience, READERS_PATIENCE)})
-    client = _connected(table)
+    client = connected(table)
     try:
         return ElasticStore(
             client,
@@ -87,7 +87,7 @@ def _on_elasticsearch(
         raise
 
 
-def _connected(table: StoreTable) -> Elasticsearch:
+def connected(table: StoreTable) -> Elasticsearch:
     """A client of a server that is one of ours to use. Raises StoreError."""
     from pipeline.store.elastic.client import connect, require_server
 

@@ -250,6 +250,20 @@ def test_a_server_that_is_not_there_is_one_sentence(run: Run, place: Path, caplo
     assert [record for record in caplog.records if record.name.startswith("elastic_transport")] == []
 
 
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ('[store]\nengine = "elasticsearch"\nurls = ["http://127.0.0.1:9"]\npatience = "1s"\n', "cannot be reached"),
+        ('[state]\nurl_file = "nowhere"\n', "nowhere"),
+    ],
+)
+def test_doctor_names_a_server_that_cannot_be_used(run: Run, place: Path, table: str, said: str) -> None:
+    (place / "sturmwarte.toml").write_text(table, "utf-8")
+    code, told = run.json("doctor")
+    broken = [check for check in told["checks"] if not check["good"]]
+    assert code == 1 and len(broken) == 1 and said in str(broken)
+
+
 def test_every_phrase_of_the_command_line_exists_in_both_languages() -> None:
     keys = {key for key in _catalogue("de") if key.startswith(("command.", "finding."))}
     assert keys == {key for key in _catalogue("en") if key.startswith(("command.", "finding."))}

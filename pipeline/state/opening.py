@@ -39,6 +39,10 @@ def open_state(folder: Path, table: StateTable | None = None) -> State:
         elif version != HEAD:
             remedy = "run 'sturmwarte upgrade'" if version < HEAD else "install a newer Sturmwarte"
             raise StateVersion(f"{place_of(state)} has version {version}, this program needs {HEAD}: {remedy}")
+    except sa.exc.ProgrammingError as error:  # such as a user who may make no tables there
+        state.close()
+        reason = (str(error.orig).strip().splitlines() or [""])[0]
+        raise StateUnavailable(f"{place_of(state)} cannot be used: {reason}") from None
     except BaseException:
         state.close()
         raise

@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from pipeline.configuration import StateTable
+from pipeline.state import opening
 from pipeline.state.opening import open_state
 from pipeline.state.tables import meta
 from sturmwarte import command
@@ -70,3 +71,12 @@ def test_a_server_that_is_not_there_is_a_sentence(place: Path, capsys: Any, monk
     monkeypatch.setenv("STURMWARTE_STATE_URL", "mysql://warte:geheim@127.0.0.1/warte")
     code, _, err = run(capsys, "sources")
     assert code == 2 and "postgresql://" in err and "geheim" not in err
+
+
+def test_a_user_who_may_make_no_tables_is_a_sentence(place: Path, capsys: Any, monkeypatch: Any) -> None:
+    def refused(state: Any) -> str:
+        raise sa.exc.ProgrammingError("CREATE TABLE meta", {}, Exception("permission denied for schema public"))
+
+    monkeypatch.setattr(opening, "version_of", refused)
+    code, _, err = run(capsys, "sources")
+    assert code == 3 and "permission denied for schema public" in err and "CREATE TABLE" not in err

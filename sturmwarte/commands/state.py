@@ -80,6 +80,7 @@ def _nobody_works(here: Desk) -> None:
     if pid is not None:
         raise Refused("care.service_runs", pid=str(pid))
     nobody_watches(here)
+    _nobody_crawls(here)
 
 
 def nobody_watches(here: Desk) -> None:
@@ -94,3 +95,20 @@ def nobody_watches(here: Desk) -> None:
             watching = leases.holders(connection, "brand worker", here.clock.now())
     if watching:
         raise Refused("state.watched", workers=", ".join(watching))
+
+
+def _nobody_crawls(here: Desk) -> None:
+    """Refuse while crawlers, on whatever machine, visit sources: what they find out would be lost."""
+    import sqlalchemy as sa
+
+    from pipeline.state.opening import HEAD, connect_state, version_of
+    from pipeline.state.tables import source
+
+    with closing(connect_state(here.folder, here.configuration.state)) as server:
+        if version_of(server) != HEAD:
+            return
+        with server.read() as connection:
+            visited = sa.select(source.c.worker).where(source.c.leased_until > here.clock.now()).distinct()
+            crawling = sorted(worker for worker in connection.scalars(visited) if worker)
+    if crawling:
+        raise Refused("state.watched", workers=", ".join(crawling))

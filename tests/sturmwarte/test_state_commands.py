@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import sqlalchemy as sa
 from pipeline.configuration import StateTable
 from pipeline.state import opening
 from pipeline.state.opening import open_state
-from pipeline.state.tables import meta
+from pipeline.state.tables import meta, source
 from sturmwarte import command
 from sturmwarte.lock import service_lock
 
@@ -62,6 +63,20 @@ def test_not_while_the_service_runs(place: Path, capsys: Any, monkeypatch: Any, 
     with service_lock(place / "data", beside_others=True), service_lock(place / "data", beside_others=True):
         code, _, err = run(capsys, "state", "copy", "--to", "postgresql")
     assert code == 2 and "service is running" in err
+
+
+def test_not_while_another_machine_crawls(
+    place: Path, capsys: Any, monkeypatch: Any, postgres_table: StateTable
+) -> None:
+    monkeypatch.setenv("STURMWARTE_STATE_URL", postgres_table.url.get_secret_value())
+    now = datetime.now(UTC)
+    busy = {"worker": "elsewhere:7:ab", "leased_until": now + timedelta(minutes=5)}
+    row = {"id": "forum", "spider": "phpbb", "url": "https://forum.example/", "channel": "forum", "interval_s": 600.0}
+    with closing(open_state(place, postgres_table)) as server, server.begin() as connection:
+        state = {"state": "healthy", "state_since": now, "next_due": now, "cursor": {}}
+        connection.execute(sa.insert(source).values(**row, **state, **busy))
+    code, _, err = run(capsys, "state", "copy", "--to", "sqlite")
+    assert code == 2 and "elsewhere:7:ab" in err
 
 
 def test_a_server_that_is_not_there_is_a_sentence(place: Path, capsys: Any, monkeypatch: Any) -> None:

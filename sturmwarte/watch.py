@@ -19,6 +19,7 @@ from pipeline.state.database import State
 from pipeline.state.tables import meta
 from pipeline.state.workers import worker_name
 from pipeline.store.protocol import Store, StoreError
+from pipeline.store.side import side_of
 from sturmwarte.jobs import Background, Jobs, guarded
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ def watch_forever(load: Load, folder: Path, clock: Clock, stop: Event) -> None:
         turns, jobs = Share(state, clock, worker), Jobs()
         jobs.every(clock.real(LOOK), "watch", lambda: look(load(), store, state, clock, folder, turns))
         jobs.every(clock.real(DELIVER), "deliver", delivery)
-        jobs.every(clock.real(LOOK), "chronicle", chronicle)
+        if side_of(store) is not None:  # else there is nothing to write, and no duty to be taken for it
+            jobs.every(clock.real(LOOK), "chronicle", chronicle)
         purge = partial(turns.duty, "purge", lambda: keep_house(load(), store, state, clock))
         jobs.every(clock.real(KEEP_HOUSE), "purge", purge)
         jobs.every(clock.real(KEEP_HOUSE), "corrections", lambda: apply_open(state, store, clock))

@@ -19,6 +19,7 @@ from pipeline.store.elastic import asking, faceting
 from pipeline.store.elastic.access import Access
 from pipeline.store.elastic.documents import document
 from pipeline.store.elastic.names import history_id
+from pipeline.store.elastic.reading import cursor
 from pipeline.store.measures import micros
 from pipeline.store.protocol import QueryTimeout, StoreError
 
@@ -119,6 +120,21 @@ def test_pages_of_the_past_are_full_though_rows_drop_out(store: Pooled, clock: M
         assert len(page.mentions) == 2
     assert seen == [uid(name) for name in names]
     assert store.count(EVERYTHING, as_of=moment) == (9, 1)
+
+
+def test_a_page_of_the_past_may_end_between_two_rows_of_one_mention(store: Pooled, clock: ManualClock) -> None:
+    _three_revisions(store, clock)
+    moment = clock.now() - timedelta(seconds=30)  # the third revision was known
+    store.write([mention(text="Die Telekom schweigt.", fetched=NOON + timedelta(minutes=3), author=None)])
+    clock.advance(minutes=1)
+    for revision in (1, 2):
+        _open_again(store, revision)
+    place = {"index": store.access.names.history_of("2026.11"), "id": history_id(uid("one"), 3)}
+    closed = store.access.client.get(**place)["_source"]
+    store.access.client.index(**place, document=closed, refresh=True)  # as the last of the rows on the disk
+    page = store.search(EVERYTHING, limit=1, as_of=moment)  # rows are read by two: the third is alone
+    assert ([m.revision for m in page.mentions], page.after) == ([3], None)
+    assert store.search(EVERYTHING, limit=1, after=cursor(page.mentions[0]), as_of=moment).mentions == ()
 
 
 def test_of_two_copies_one_is_read(store: Pooled) -> None:

@@ -34,6 +34,10 @@ Key = tuple[int, str]
 """(-event second, uid): ascending is the order of a search."""
 
 NEWEST_FIRST = [{"event_second": "desc"}, {"uid": "asc"}]
+REPLACED_FIRST = [*NEWEST_FIRST, {"revision": "asc"}]
+"""Of the history, where one uid has many rows: a page may end between two of them."""
+BEHIND_ALL = 2**31 - 1
+"""Behind every revision: a cursor stands behind all rows of its mention."""
 OLDEST_FIRST = [{"event_second": "asc"}, {"uid": "desc"}]
 PAGE = 1_000
 """Documents of one answer."""
@@ -256,9 +260,9 @@ def _past_rows(
 ) -> Iterator[Answer]:
     ended = {"range": {"known_to_us": {"lte": micros(as_of)}}}
     asked = [*clauses, *_known(as_of), without([ended])]
-    position = None if after is None else _position(after)
+    position = None if after is None else [*_position(after), BEHIND_ALL]
     limit = Limit(access)
-    hits = _stream(access, access.names.history, asked, NEWEST_FIRST, size, position, [*fields, *_NAMED], limit)
+    hits = _stream(access, access.names.history, asked, REPLACED_FIRST, size, position, [*fields, *_NAMED], limit)
     for batch in _batches(hits, size):
         rows = [hit["_source"] for hit in batch]
         open_ended = [row for row in rows if "known_to_us" not in row]

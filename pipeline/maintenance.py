@@ -21,7 +21,7 @@ from pipeline.quoting import blank_messages
 from pipeline.secrets import KEY_FILE
 from pipeline.spool import Spool
 from pipeline.state import opening
-from pipeline.state.copying import CopyRefused, copy_state
+from pipeline.state.copying import CopyRefused, copy_state, require_empty
 from pipeline.state.database import State
 from pipeline.state.place import on_server
 from pipeline.state.restored import RESTORED, restored_at
@@ -119,6 +119,8 @@ def restore(
         _check_manifest(work, source)
         _keep_erasures(folder / STATE, work / STATE)
         _hold_messages(work, clock.now())
+        if on_server(table):
+            _check_server(work, table)  # before any target is written: what refuses then leaves all of them empty
         _place_mentions(work, store or StoreTable(), clock)
         if on_server(table):
             _move_to_server(work, table)
@@ -206,13 +208,25 @@ def _copy_server(folder: Path, table: StateTable | None, target: Path) -> None:
         _copied(server, copy)
 
 
-def _move_to_server(work: Path, table: StateTable | None) -> None:
+def _check_server(work: Path, table: StateTable | None) -> None:
+    """Raise BackupError where the restored state could not go there. The copy is brought to this version."""
     with (
         closing(State(f"sqlite:///{work / STATE}")) as copy,
         closing(opening.connect_state(work, table)) as server,
     ):
         if opening.version_of(copy) != opening.HEAD:
             opening.migrate(copy)
+        try:
+            require_empty(server)
+        except CopyRefused as refused:
+            raise BackupError(str(refused)) from refused
+
+
+def _move_to_server(work: Path, table: StateTable | None) -> None:
+    with (
+        closing(State(f"sqlite:///{work / STATE}")) as copy,
+        closing(opening.connect_state(work, table)) as server,
+    ):
         _copied(copy, server)
     for name in (STATE, f"{STATE}-wal", f"{STATE}-shm"):
         (work / name).unlink(missing_ok=True)

@@ -44,10 +44,7 @@ def copy_state(source: State, target: State, progress: Progress = lambda rows: N
         raise CopyRefused(f"{opening.place_of(source)} is not of version {opening.HEAD}: run 'sturmwarte upgrade'")
     _prepare(target)
     with source.read() as old, target.begin() as new:
-        for table in _tables():
-            if (n := _count(new, table)) != 0:
-                name = opening.place_of(target)
-                raise CopyRefused(f"{name} is not empty: {n} rows in {table.name}; a copy needs an empty database")
+        _check_empty(new, target)
         done = [_copy(old, new, table, progress) for table in _tables()]
         for copied in done:
             found = _summed(new, metadata.tables[copied.table])
@@ -57,6 +54,13 @@ def copy_state(source: State, target: State, progress: Progress = lambda rows: N
     return done
 
 
+def require_empty(target: State) -> None:
+    """Raise CopyRefused where a copy into this database would be refused; nothing is written."""
+    if _version_for_copy(target) is not None:
+        with target.read() as connection:
+            _check_empty(connection, target)
+
+
 def rows_in(state: State) -> int:
     """All rows of a state database."""
     with state.read() as connection:
@@ -64,11 +68,23 @@ def rows_in(state: State) -> int:
 
 
 def _prepare(target: State) -> None:
-    version = opening.version_of(target)
-    if version is None:
+    if _version_for_copy(target) is None:
         opening.migrate(target)
-    elif version != opening.HEAD:
+
+
+def _version_for_copy(target: State) -> str | None:
+    """This release's, or None where there are no tables yet."""
+    version = opening.version_of(target)
+    if version not in (None, opening.HEAD):
         raise CopyRefused(f"{opening.place_of(target)} has version {version}; a copy needs an empty database")
+    return version
+
+
+def _check_empty(connection: sa.Connection, target: State) -> None:
+    for table in _tables():
+        if (n := _count(connection, table)) != 0:
+            name = opening.place_of(target)
+            raise CopyRefused(f"{name} is not empty: {n} rows in {table.name}; a copy needs an empty database")
 
 
 def _tables() -> list[sa.Table]:

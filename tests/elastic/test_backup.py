@@ -12,6 +12,7 @@ import pytest
 from building import BIN, NOON, mention, uid
 from elastic import remove_indices
 from elasticsearch import Elasticsearch
+from postgres import Postgres, server_table
 
 from pipeline import maintenance
 from pipeline.clock import ManualClock
@@ -91,3 +92,20 @@ def test_mentions_on_a_server_are_not_mixed_with_those_of_a_backup(server: Store
     assert sorted(path.name for path in folder.iterdir()) == before
     with closing(open_store(folder, server, clock=CLOCK)) as store:
         check_restored(store)
+
+
+def test_a_restore_that_one_target_refuses_writes_to_none(
+    server: StoreTable, postgres: Postgres, tmp_path: Path
+) -> None:
+    folder = filled(tmp_path / "data", FILE)
+    saved = maintenance.backup(folder, tmp_path / "saved.tar", clock=CLOCK, store=FILE)
+    used, fresh = server_table(postgres, empty=True), server_table(postgres, empty=True)
+    maintenance.restore(saved, tmp_path / "first", clock=CLOCK, table=used)
+    with pytest.raises(maintenance.BackupError, match="is not empty"):
+        maintenance.restore(saved, tmp_path / "restored", clock=CLOCK, table=used, store=server)
+    assert not (tmp_path / "restored").exists()
+    maintenance.restore(saved, tmp_path / "restored", clock=CLOCK, table=fresh, store=server)
+    with closing(open_store(tmp_path / "restored", server, clock=CLOCK)) as store:
+        check_restored(store)
+    with closing(open_state(tmp_path / "restored", fresh)) as state, state.read() as connection:
+        assert maintenance.restored_at(connection) == CLOCK.now()

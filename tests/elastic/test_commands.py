@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from elasticsearch import Elasticsearch
 from fastapi.testclient import TestClient
 from servers import free_port
 from webhouse import NOW, mention
@@ -14,6 +15,7 @@ from webhouse import NOW, mention
 from dashboards.app import create
 from pipeline.clock import ManualClock
 from pipeline.configuration import Configuration, StoreTable
+from pipeline.query.tree import EVERYTHING
 from pipeline.state.opening import open_state
 from pipeline.store.opening import open_store
 from sturmwarte import command
@@ -77,6 +79,18 @@ def test_commands_and_pages_read_what_is_on_the_server(
         assert [row["text"] for row in answer.json()["mentions"]] == ["Nordnetz ist kaputt"]
         assert pages.get("/healthz").json()["mentions"] == "ok"
         assert pages.get("/mentions?q=wieder").status_code == 200
+
+
+def test_what_one_command_stored_the_next_one_finds_at_once(
+    place: Path, elastic_url: str, elastic_prefix: str, elastic_client: Elasticsearch
+) -> None:
+    table = configure(place, elastic_url, elastic_prefix)
+    with closing(open_store(place / "data", table, clock=ManualClock(NOW))) as store:
+        store.write([mention(1, "Nordnetz ist kaputt")])
+        elastic_client.indices.put_settings(index=f"{elastic_prefix}-*", settings={"refresh_interval": "-1"})
+        store.write([mention(2, "Nordnetz geht wieder")])
+    with closing(open_store(place / "data", table, clock=ManualClock(NOW), read_only=True)) as store:
+        assert len(store.search(EVERYTHING).mentions) == 2
 
 
 def test_a_server_that_is_away_is_named(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from elasticsearch import Elasticsearch
+from elasticsearch import ApiError, Elasticsearch, TransportError
 from msgspec.structs import replace
 
 from pipeline.clock import Clock
@@ -280,5 +281,9 @@ class ElasticStore:
             return checking.statistics(self._reading())
 
     def close(self) -> None:
-        """See the protocol."""
-        self.access.client.close()
+        """See the protocol. What was written here, others find at once, unless the server does not answer."""
+        access, names = self.access, self.access.names
+        client = access.client.options(max_retries=0, request_timeout=5)
+        with suppress(ApiError, TransportError):
+            access.unrefreshed.settle(client, names.mentions, names.history, names.stories)
+        access.client.close()

@@ -235,6 +235,25 @@ def test_two_that_were_created_in_two_months_become_one(house: House, store: Ela
     assert store.write([again]).unchanged == (uid("twice"),)
 
 
+def test_a_double_whose_first_copy_is_old_is_joined_where_the_check_says(house: House, store: ElasticStore) -> None:
+    store.write([saying(ONE), mention("b", at=OCTOBER)])
+    store.refresh()
+    [hit] = copies(store.access, [uid("one")])
+    names, client = store.access.names, store.access.client
+    client.index(index=names.mentions_of("2026.10"), id=uid("one"), document=document(hit.mention, uid("one"), 0))
+    house.clock.advance(minutes=1)
+    assert store.write([mention("a")]).created == (uid("a"),)
+    store.refresh()
+    assert len(copies(store.access, [uid("one")])) == 2
+    [sentence] = store.check()
+    assert f"mention {uid('one')} is stored twice: run `sturmwarte store reindex`" in sentence
+    assert store.reindex() == 3
+    assert house.reader().check() == []
+    [left] = copies(store.access, [uid("one")])
+    assert (left.index, left.mention.crawled.text) == (names.mentions_of("2026.10"), ONE)
+    assert store.count(EVERYTHING)[0] == 3
+
+
 def _stored(store: ElasticStore) -> list[Any]:
     return copies(store.access, [uid(name) for name in ("a", "b", "twice")])
 

@@ -61,7 +61,8 @@ def findings(access: Access) -> list[str]:
     bad = troubles(access.client, access.names.prefix)
     bad += [*_bad_mentions(access, current), *_bad_history(access, current)]
     bad += [
-        f"mention {uid} is stored twice: it is joined when the watcher looks next" for uid in joining.doubles(access)
+        f"mention {uid} is stored twice: run `sturmwarte store reindex`, unless the watcher joins it when it looks next"
+        for uid in joining.doubles(access)
     ]
     back = sorted(removal.erased(access) & current.keys())
     bad += [f"mention {uid} was erased and is there again: run `sturmwarte erase` for it" for uid in back]
@@ -142,7 +143,11 @@ def _moment(value: float | None) -> str:
 
 
 def reindex(access: Access) -> int:
-    """Make every document anew, tokens, stories and all; returns how many were written. May be repeated."""
+    """Join all that is stored twice, however long ago, and make every document anew, tokens, stories and all.
+
+    Returns how many were written. May be repeated.
+    """
+    joining.join_all(access)
     access.client.indices.refresh(index=access.names.stories)
     older = _all_aliases(access)
     written = 0

@@ -72,6 +72,13 @@ def doubles(access: Access) -> list[str]:
     return list(_twice(access, 0))
 
 
+def join_all(access: Access) -> None:
+    """Join whatever is stored twice; ``refresh`` sees only what both writers have created since it looked last."""
+    access.client.indices.refresh(index=[access.names.mentions, access.names.history])
+    for part in parts(doubles(access)):
+        _join(access, list(part))
+
+
 def _looked_until(access: Access) -> int:
     source = access.client.get(index=access.names.meta, id=META_ID)["_source"]
     return int(source.get("joined_us", 0))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.configuration import StateTable
-from pipeline.state import leases
+from pipeline.state import leases, workers
 from pipeline.state.database import State
 from pipeline.state.opening import open_state
 
@@ -61,6 +61,29 @@ def test_a_dead_process_of_this_machine_is_not_waited_for(state: State) -> None:
     here = socket.gethostname()
     share(state, f"{here}:999999999:old")
     assert share(state, f"{here}:{os.getpid()}:new") == BRANDS
+
+
+def test_a_process_of_another_container_with_this_host_name_keeps_its_leases(
+    state: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both count their processes from one: of the other's numbers, here, none may be running."""
+
+    def named_in(space: int) -> str:
+        (link := tmp_path / f"ns{space}").symlink_to(f"pid:[{space}]")
+        monkeypatch.setattr(workers, "_NAMESPACE", link)
+        return workers.worker_name()
+
+    one, other = named_in(4026532001), named_in(4026532002)
+    assert share(state, one) == BRANDS
+    assert share(state, other) == []
+    assert share(state, other, NOW + SPAN) == BRANDS
+    machine, _, _ = one.split(":")
+    assert workers.is_dead(f"{machine}:999999999:old", one) and not workers.is_dead(f"{machine}:999999999:old", other)
+
+
+def test_where_the_system_tells_no_space_the_host_name_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "_NAMESPACE", tmp_path / "none")
+    assert workers.worker_name().startswith(f"{socket.gethostname()}:{os.getpid()}:")
 
 
 def test_who_leaves_gives_everything_back(state: State) -> None:

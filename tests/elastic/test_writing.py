@@ -5,11 +5,15 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import reduce
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from random import Random
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from building import BIN, NOON, bin_of, mention, opinion, uid
@@ -387,6 +391,84 @@ def test_an_oversized_document_is_refused_and_the_rest_goes_in_several_requests(
     assert set(written.created) == {m.uid for m in batch}
     assert client.requests >= 3
     assert store.count(EVERYTHING)[0] == 5
+
+
+class Narrow(BaseHTTPRequestHandler):
+    """A proxy before Elasticsearch that takes no request above ``most`` bytes."""
+
+    server: NarrowServer
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self._pass_on()
+
+    def do_HEAD(self) -> None:
+        self._pass_on()
+
+    def do_PUT(self) -> None:
+        self._pass_on()
+
+    def do_POST(self) -> None:
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if len(body) > self.server.most:
+            self.server.refused += 1
+            self._answer(413, {"Content-Type": "text/html"}, b"<h1>413 Request Entity Too Large</h1>")
+            return
+        connection = HTTPConnection(urlsplit(self.server.behind).netloc, timeout=60)
+        with closing(connection):
+            headers = {name: value for name, value in self.headers.items() if name != "Host"}
+            connection.request(self.command, self.path, body, headers)
+            answer = connection.getresponse()
+            kept = {"content-type", "x-elastic-product"}
+            found = {name: value for name, value in answer.getheaders() if name.lower() in kept}
+            self._answer(answer.status, found, answer.read())
+
+    def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(b"" if self.command == "HEAD" else body)
+
+    def log_message(self, *args: Any) -> None:
+        """Says nothing."""
+
+
+class NarrowServer(ThreadingHTTPServer):
+    def __init__(self, behind: str, most: int) -> None:
+        super().__init__(("127.0.0.1", 0), Narrow)
+        self.behind, self.most, self.refused = behind, most, 0
+        self.url = f"http://127.0.0.1:{self.server_port}"
+
+
+@pytest.fixture
+def narrow(elastic_url: str) -> Iterator[NarrowServer]:
+    with NarrowServer(elastic_url, 100_000) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def test_a_proxy_that_takes_only_small_requests_gets_small_ones(
+    house: House, elastic_prefix: str, narrow: NarrowServer
+) -> None:
+    through = House(narrow.url, elastic_prefix, house.clock).open()
+    house.opened.append(through)
+    words = " ".join(f"wort{number}" for number in range(1_500))
+    batch = [mention(number, text=words) for number in range(9)]
+    written = through.write([*batch[:4], mention("huge", text=words * 6), *batch[4:]])
+    assert set(written.created) == {m.uid for m in batch}
+    [(refused, reason)] = written.refused
+    assert refused == uid("huge") and reason.startswith("rejected: too_large")
+    assert written.rejected == {uid("huge"): reason}
+    assert narrow.refused >= 4
+    assert house.reader().count(EVERYTHING)[0] == 9
 
 
 def test_a_foreign_index_in_place_of_a_month_refuses_what_belongs_there(house: House, store: ElasticStore) -> None:

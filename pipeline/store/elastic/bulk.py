@@ -11,7 +11,7 @@ from itertools import chain
 from typing import Any, cast
 
 import msgspec
-from elasticsearch import Elasticsearch
+from elasticsearch import ApiError, Elasticsearch
 
 from pipeline.store.elastic.client import _reason as said
 from pipeline.store.elastic.client import refusal
@@ -23,6 +23,8 @@ AT_ONCE = 3
 """So many requests are under way together: the server takes up the next while this side still encodes the one after."""
 LARGEST_BYTES = 50_000_000
 """One document above this is refused here: the server would refuse the whole request."""
+TOO_LARGE = 413
+"""Status of an answer to a request that is larger than the server, or a proxy before it, takes."""
 BUSY_SECONDS = 30.0
 """How long to go on offering what a busy server has turned away."""
 _ANSWER = ("errors", "items.*.status", "items.*.error", "items.*._seq_no", "items.*._primary_term")
@@ -92,8 +94,8 @@ def carry_out(
     return [outcome for outcome in outcomes if outcome is not None]
 
 
-_Request = tuple[list[int], list[bytes]]
-"""Numbers of the operations, and their lines."""
+_Request = tuple[list[int], list[list[bytes]]]
+"""Numbers of the operations, and the lines of each."""
 
 
 def _sent(client: Elasticsearch, requests: Iterator[_Request]) -> Iterator[tuple[list[int], list[Outcome]]]:
@@ -107,8 +109,8 @@ def _sent(client: Elasticsearch, requests: Iterator[_Request]) -> Iterator[tuple
         return
     with ThreadPoolExecutor(AT_ONCE, "bulk") as pool:
         under_way: dict[Future[list[Outcome]], list[int]] = {}
-        for numbers, lines in chain((first, second), requests):
-            under_way[pool.submit(_send, client, lines)] = numbers
+        for numbers, pairs in chain((first, second), requests):
+            under_way[pool.submit(_send, client, pairs)] = numbers
             if len(under_way) >= AT_ONCE:
                 done, _ = wait(under_way, return_when=FIRST_COMPLETED)
                 for future in done:
@@ -122,22 +124,22 @@ def _requests(
 ) -> Iterator[_Request]:
     """What is too large for any request gets its outcome here."""
     numbers: list[int] = []
-    lines: list[bytes] = []
+    pairs: list[list[bytes]] = []
     size = 0
     for number in due:
         pair = _lines(operations[number])
         length = sum(map(len, pair))
         if length > LARGEST_BYTES:
-            outcomes[number] = Outcome(413, "too_large", f"{length} bytes in one document")
+            outcomes[number] = _too_large(pair)
             continue
         if numbers and (size + length > REQUEST_BYTES or len(numbers) >= REQUEST_OPERATIONS):
-            yield numbers, lines
-            numbers, lines, size = [], [], 0
+            yield numbers, pairs
+            numbers, pairs, size = [], [], 0
         numbers.append(number)
-        lines += pair
+        pairs.append(pair)
         size += length
     if numbers:
-        yield numbers, lines
+        yield numbers, pairs
 
 
 def _lines(operation: Operation) -> list[bytes]:
@@ -149,9 +151,22 @@ def _lines(operation: Operation) -> list[bytes]:
     return [head] if document is None else [head, _encode(document)]
 
 
-def _send(client: Elasticsearch, lines: list[bytes]) -> list[Outcome]:
-    answer = client.bulk(operations=cast(Any, lines), filter_path=_ANSWER)
+def _send(client: Elasticsearch, pairs: list[list[bytes]]) -> list[Outcome]:
+    """What is too large for the way to the server goes in halves, until one operation alone is too large."""
+    try:
+        answer = client.bulk(operations=cast(Any, list(chain.from_iterable(pairs))), filter_path=_ANSWER)
+    except ApiError as error:
+        if error.meta.status != TOO_LARGE:
+            raise
+        if len(pairs) == 1:
+            return [_too_large(pairs[0])]
+        half = len(pairs) // 2
+        return [*_send(client, pairs[:half]), *_send(client, pairs[half:])]
     return [_outcome(next(iter(item.values()))) for item in answer["items"]]
+
+
+def _too_large(pair: list[bytes]) -> Outcome:
+    return Outcome(TOO_LARGE, "too_large", f"{sum(map(len, pair))} bytes in one document")
 
 
 def _outcome(item: dict[str, Any]) -> Outcome:

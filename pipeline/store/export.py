@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -34,13 +35,16 @@ def export(transfer: Transfer, target: Path) -> int:
     """Write all records of a store to a file that gets its name when it is complete; returns how many there are."""
     partial = target.with_name(target.name + ".partial")
     records = 0
-    with gzip.open(partial, "wb", compresslevel=5) as file:
-        file.write(_encode(_Head(format="sturmwarte mentions 1")) + b"\n")
-        for part in transfer.parts():
-            for record in transfer.dump(part):
-                file.write(_encode(record) + b"\n")
-                records += 1
-        file.write(_encode(_End(records=records)) + b"\n")
+    with partial.open("wb") as disk:
+        with gzip.open(disk, "wb", compresslevel=5) as file:
+            file.write(_encode(_Head(format="sturmwarte mentions 1")) + b"\n")
+            for part in transfer.parts():
+                for record in transfer.dump(part):
+                    file.write(_encode(record) + b"\n")
+                    records += 1
+            file.write(_encode(_End(records=records)) + b"\n")
+        disk.flush()
+        os.fsync(disk.fileno())  # before the name: else a power cut may leave the name to a file without its end
     partial.replace(target)
     return records
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -51,6 +52,21 @@ def test_everything_comes_back(store: Store, tmp_path: Path, clock: ManualClock)
     assert other.write([mention("c")]).refused == ((uid("c"), "erased"),)
     assert other.check() == []
     assert sorted(path.name for path in tmp_path.iterdir()) == ["first", "mentions.ndjson.gz", "second"]
+
+
+def test_what_gets_its_name_is_whole_on_the_disk(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, synced, sync = tmp_path / "mentions.ndjson.gz", list[bytes](), os.fsync
+
+    def noted(descriptor: int) -> None:
+        sync(descriptor)
+        assert not file.exists()
+        synced.append((tmp_path / "mentions.ndjson.gz.partial").read_bytes())
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pipeline.store.export.os.fsync", noted)
+        export(store.transfer(), file)
+    assert synced == [file.read_bytes()]
+    assert gzip.decompress(synced[0]).splitlines()[-1] == b'{"records":5}'
 
 
 def test_a_file_that_was_cut_off_is_not_loaded(store: Store, tmp_path: Path, clock: ManualClock) -> None:

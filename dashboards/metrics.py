@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -12,10 +12,14 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
+from sqlalchemy.exc import SQLAlchemyError
 
+from dashboards.health import mentions_answer
 from dashboards.house import House, NotReady
 from dashboards.situations import situations
+from pipeline.state.opening import StateUnavailable
 from pipeline.state.tables import hole, incident, outbox, pending_message, source
+from pipeline.store.protocol import StoreError
 from pipeline.words import IncidentState, OutboxState, SourceState
 
 router = APIRouter(include_in_schema=False)
@@ -30,28 +34,41 @@ def metrics(request: Request) -> Response:
 
 
 class World(Collector):
-    """Ages, states, queues, incidents, level, persons and expected band. A missing database: only ``up`` is 0."""
+    """Ages, states, queues, incidents, level, persons and expected band.
+
+    While one of the two databases is away, the numbers of the other are told all the same.
+    """
 
     def __init__(self, house: House) -> None:
         self.house = house
 
     def collect(self) -> Iterator[Metric]:
         now = self.house.clock.now()
-        try:
-            state = self.house.state()
-        except NotReady:
-            yield GaugeMetricFamily("sturmwarte_up", "Whether the state database can be read.", 0)
-            return
-        yield GaugeMetricFamily("sturmwarte_up", "Whether the state database can be read.", 1)
-        with state.read() as connection:
+        of_state, up = _told(lambda: self._of_state(now))
+        of_brands, _ = _told(lambda: brand_metrics(self.house, now))
+        store_up = mentions_answer(self.house) == "ok"
+        yield GaugeMetricFamily("sturmwarte_up", "Whether the state database can be read.", up)
+        yield GaugeMetricFamily("sturmwarte_store_up", "Whether the mention store can be read.", store_up)
+        yield from of_state
+        yield from of_brands
+
+    def _of_state(self, now: datetime) -> Iterator[Metric]:
+        with self.house.state().read() as connection:
             yield from source_metrics(connection, now)
             yield from queue_metrics(connection, now)
             yield from incident_metrics(connection)
-        yield from brand_metrics(self.house, now)
 
     def describe(self) -> Iterator[Metric]:
         """Nothing beforehand: names appear with their values."""
         return iter(())
+
+
+def _told(metrics: Callable[[], Iterator[Metric]]) -> tuple[list[Metric], bool]:
+    """The metrics and True; none and False while what they are read from is away."""
+    try:
+        return list(metrics()), True
+    except (NotReady, StateUnavailable, StoreError, SQLAlchemyError, OSError):
+        return [], False
 
 
 def source_metrics(connection: sa.Connection, now: datetime) -> Iterator[Metric]:
@@ -114,11 +131,7 @@ def brand_metrics(house: House, now: datetime) -> Iterator[Metric]:
     hourly = GaugeMetricFamily("sturmwarte_persons_per_hour", "Critical persons per hour.", labels=["brand"])
     posts = GaugeMetricFamily("sturmwarte_posts", "Critical posts in the window.", labels=["brand"])
     band = GaugeMetricFamily("sturmwarte_persons_expected", "Usual critical persons.", labels=["brand", "bound"])
-    try:
-        every = situations(house, now)
-    except NotReady:
-        every = []
-    for facts in every:
+    for facts in situations(house, now):
         hours = (facts.window_end - facts.window_start).total_seconds() / 3600
         level.add_metric([facts.brand], facts.level)
         persons.add_metric([facts.brand], facts.persons)

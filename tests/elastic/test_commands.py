@@ -111,6 +111,9 @@ def test_a_server_that_is_away_is_named(place: Path, capsys: pytest.CaptureFixtu
     with TestClient(app, base_url="http://127.0.0.1:8640", raise_server_exceptions=False) as pages:
         assert pages.get("/healthz").status_code == 503
         assert pages.get("/healthz").json()["mentions"] == sentence
+        metrics = pages.get("/metrics").text
+        assert "sturmwarte_up 1.0" in metrics and "sturmwarte_store_up 0.0" in metrics
+        assert 'sturmwarte_messages{state="ready"} 0.0' in metrics
         answer = pages.get("/mentions?q=wieder")
         assert answer.status_code == 503
         assert sentence in answer.text

@@ -122,6 +122,7 @@ def test_everything_is_there_after_a_migration(house: House, clock: ManualClock)
     assert [m.uid for m in after.scan(WORDS)] == hits
     assert after.check() == []
     assert house.indices(0) == []
+    house.client.indices.refresh(index=f"{house.names.prefix}-events")
     assert house.client.count(index=f"{house.names.prefix}-events")["count"] == 1
     assert len(after.write([mention("new")]).created) == 1
     assert len(after.write([mention("old", at=NOON - timedelta(days=200))]).created) == 1

@@ -556,9 +556,9 @@ def test_when_all_is_purged_the_store_goes_on(house: House, store: ElasticStore)
 
 
 def _persons(store: ElasticStore, name: str) -> tuple[str, str, list[str]]:
-    [hit] = store.access.client.search(index=store.access.names.mentions, query={"term": {"uid": uid(name)}})["hits"][
-        "hits"
-    ]
+    client, index = store.access.client, store.access.names.mentions
+    client.indices.refresh(index=index)
+    [hit] = client.search(index=index, query={"term": {"uid": uid(name)}})["hits"]["hits"]
     source = hit["_source"]
     return source["story"], source["person"], [entry["person"] for entry in source["opinions"]]
 

@@ -18,7 +18,7 @@ from pipeline.clock import ScaledClock
 from pipeline.configuration import StoreTable
 from pipeline.query.tree import EVERYTHING
 from pipeline.state.opening import open_state
-from pipeline.state.sources import get_source
+from pipeline.state.sources import get_source, make_due
 from pipeline.store.opening import open_store
 from pipeline.store.protocol import StoreError
 from sturmwarte.demo.catcher import Catcher
@@ -120,6 +120,24 @@ def visited_again(folder: Path, clock: ScaledClock) -> None:
     wait_for(read, "one more visit", 240)
 
 
+@contextmanager
+def between_two_visits(folder: Path, clock: ScaledClock):
+    """No visit to the comments is under way or begins in here; the last one began a minute ago or more."""
+
+    def held() -> bool:
+        with closing(open_state(folder / "data")) as state, state.begin() as connection:
+            row = get_source(connection, "kommentare")
+            if row.worker is not None or row.watermark is None or clock.now() - row.watermark < timedelta(minutes=1):
+                return False
+            make_due(connection, "kommentare", clock.now() + timedelta(days=1))
+            return True
+
+    wait_for(held, "a moment between two visits", 240)
+    yield
+    with closing(open_state(folder / "data")) as state, state.begin() as connection:
+        make_due(connection, "kommentare", clock.now())
+
+
 @pytest.mark.parametrize("per_feed", [500, 10], ids=["all comments in the feed", "ten comments in the feed"])
 def test_a_burst_under_an_article_becomes_one_mail(open_folder, per_feed, capsys):
     chance, tmp_path = random.Random(5), open_folder
@@ -151,9 +169,10 @@ def test_a_burst_under_an_article_becomes_one_mail(open_folder, per_feed, capsys
                     print(f"\ncomment → mention: {(time.monotonic() - posted) * FACTOR / 60:.1f} min")
 
                 visited_again(tmp_path, clock)  # so that the burst comes as news
-                now = clock.now().timestamp()
-                burst = [(f"Wütende{n} Fahrgast", outcry(chance, n), now - 30 + n) for n in range(30)]
-                blog.comments(article, burst)
+                with between_two_visits(tmp_path, clock):
+                    now = clock.now().timestamp()
+                    burst = [(f"Wütende{n} Fahrgast", outcry(chance, n), now - 30 + n) for n in range(30)]
+                    blog.comments(article, burst)
                 posted = time.monotonic()
                 wait_for(lambda: len(mailbox.Maildir(box)) > 0, "the mail", 360)
                 with capsys.disabled():

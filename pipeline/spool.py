@@ -84,7 +84,7 @@ class Spool:
 
     def drain(self, write: Callable[[list[Mention]], None], mark: Callable[[str, datetime], None]) -> int:
         """Hand everything over in order: ``write`` gets up to 500 mentions, ``mark`` a source's newest watermark once
-        all before it is written. What ``write`` raises ends the drain; nothing handed over is lost, some may come again.
+        all before it is written. What ``write`` raises ends the drain: nothing is lost, some may come again.
         Returns the number of mentions handed over.
         """
         drained = 0

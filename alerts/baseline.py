@@ -114,6 +114,11 @@ def save(baseline: Baseline) -> bytes:
     return zlib.compress(msgspec.msgpack.encode(baseline), 6)
 
 
+def copy(baseline: Baseline) -> Baseline:
+    """One of its own, to be kept while the other learns."""
+    return _decoder.decode(msgspec.msgpack.encode(baseline))
+
+
 def bin_of(moment: datetime) -> int:
     """The bin a moment lies in."""
     return int(moment.timestamp()) // STEP

@@ -5,14 +5,14 @@ Read before anything is counted, and compared again inside the writing transacti
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 import sqlalchemy as sa
 
 from alerts.evidence import SPAN
-from alerts.incidents import Incident, of_row, open_incident
+from alerts.incidents import Incident, of_row
 from alerts.rule import Rule
 from alerts.windforce import Calm
 from pipeline.state import tables as t
@@ -63,39 +63,52 @@ class Books(msgspec.Struct, frozen=True, kw_only=True):
 
 def read(conn: sa.Connection, brand: str, rules: Mapping[str, Rule], *, lock: bool = False) -> Books:
     """The books of a brand; with ``lock`` nobody else may change them before the transaction ends."""
-    rows = sa.select(t.rule_state).where(t.rule_state.c.stream == brand)
-    found = {(row.rule, row.version): row.blob for row in conn.execute(rows.with_for_update() if lock else rows)}
-    resolved = list(_resolved_by_people(conn, brand))
+    versions = {name: rule.version for name, rule in rules.items()}
+    blobs = _blobs(conn, {**versions, MEMORY: MEMORY_VERSION}, brand, lock=lock)
+    incident, resolved = _incidents(conn, brand)
     return Books(
-        fed={name: _fed(conn, name, rule.version, brand) for name, rule in rules.items()},
-        blobs={name: found[name, rule.version] for name, rule in rules.items() if (name, rule.version) in found},
-        memory=found.get((MEMORY, MEMORY_VERSION)),
-        incident=open_incident(conn, brand),
-        owed=tuple(incident for incident in resolved if incident.all_clear_owed),
-        closed=max((incident.resolved for incident in resolved if incident.resolved), default=None),
+        fed=_fed(conn, versions, brand),
+        blobs={name: blob for name, blob in blobs.items() if name != MEMORY},
+        memory=blobs.get(MEMORY),
+        incident=incident,
+        owed=tuple(one for one in resolved if one.all_clear_owed),
+        closed=max((one.resolved for one in resolved if one.resolved), default=None),
     )
 
 
-def _fed(conn: sa.Connection, rule: str, version: int, brand: str) -> dict[str, datetime]:
-    table = t.fed
-    query = sa.select(table.c.source, table.c.until).where(
-        table.c.rule == rule, table.c.version == version, table.c.shard == brand
-    )
-    return {row.source: row.until for row in conn.execute(query)}
+def _blobs(conn: sa.Connection, versions: Mapping[str, int], brand: str, *, lock: bool) -> dict[str, bytes]:
+    query = sa.select(t.rule_state).where(*_of(t.rule_state, versions), t.rule_state.c.stream == brand)
+    rows = conn.execute(query.with_for_update() if lock else query)
+    return {row.rule: row.blob for row in rows if versions[row.rule] == row.version}
 
 
-def _resolved_by_people(conn: sa.Connection, brand: str) -> Iterable[Incident]:
-    query = (
-        sa.select(t.incident)
-        .where(
-            t.incident.c.brand == brand,
-            t.incident.c.state == IncidentState.RESOLVED,
-            t.incident.c.resolved_by.is_not(None),
-        )
-        .order_by(t.incident.c.id.desc())
-        .limit(10)
-    )
-    return [of_row(row) for row in conn.execute(query)]
+def _fed(conn: sa.Connection, versions: Mapping[str, int], brand: str) -> dict[str, dict[str, datetime]]:
+    found: dict[str, dict[str, datetime]] = {name: {} for name in versions}
+    for row in conn.execute(sa.select(t.fed).where(*_of(t.fed, versions), t.fed.c.shard == brand)):
+        if versions[row.rule] == row.version:
+            found[row.rule][row.source] = row.until
+    return found
+
+
+def _of(table: sa.Table, versions: Mapping[str, int]) -> Sequence[sa.ColumnElement[bool]]:
+    """The first two columns of the key, so that rows are found by it; which belongs to which is left to the caller."""
+    return table.c.rule.in_(list(versions)), table.c.version.in_(sorted({*versions.values()}))
+
+
+def _incidents(conn: sa.Connection, brand: str) -> tuple[Incident | None, list[Incident]]:
+    """The open one, and the last few that a person resolved. While one is open none is opened after it."""
+    by_people = sa.or_(t.incident.c.state != IncidentState.RESOLVED, t.incident.c.resolved_by.is_not(None))
+    query = sa.select(t.incident).where(t.incident.c.brand == brand, by_people).order_by(t.incident.c.id.desc())
+    found = [of_row(row) for row in conn.execute(query.limit(10))]
+    going_on = [incident for incident in found if incident.is_open]
+    return (going_on[-1] if going_on else None), [incident for incident in found if not incident.is_open]
+
+
+def busy(conn: sa.Connection) -> frozenset[str]:
+    """Brands with an incident that is open, or whose all clear is owed."""
+    table = t.incident
+    going_on = sa.or_(table.c.state != IncidentState.RESOLVED, table.c.all_clear_owed)
+    return frozenset(conn.execute(sa.select(table.c.brand).where(going_on)).scalars())
 
 
 def known_alerts(conn: sa.Connection, rule: str, brand: str, keys: Iterable[str]) -> frozenset[str]:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from alerts.detection import nb_tail
 from alerts.rule import Critic, Evidence, Needs, SourceView, Usual
 from alerts.windforce import Signs
-from pipeline.mention import Mention, Opinion, person_of
+from pipeline.mention import FUTURE_TOLERANCE, Mention, Opinion, person_of
 from pipeline.query.parse import parse
 from pipeline.query.tree import All, Field, OneOpinion, Query, Uids
 from pipeline.state import tables as t
@@ -131,7 +131,7 @@ class _Recent(msgspec.Struct, frozen=True):
 
 def _fresh(store: Store, brand: str, begin: datetime, now: datetime) -> _Recent:
     """Cells and critics of what is not historic; historic mentions lie in the same cells but raise nothing."""
-    window = Window(brand=brand, start=begin, end=ceil_bin(now) + BIN)
+    window = Window(brand=brand, start=begin, end=ceil_bin(now + FUTURE_TOLERANCE) + BIN)
     mentions = store.in_window(window, limit=MANY)
     tones: dict[tuple[datetime, str], list[ToneLabel | None]] = {}
     for mention in mentions:

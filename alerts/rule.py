@@ -120,6 +120,19 @@ class Learns(Protocol):
         ...
 
 
+@runtime_checkable
+class Rests(Protocol):
+    """A rule that can tell how much criticism is missing before it could raise anything."""
+
+    def slack(self, state: bytes | None, evidence: Evidence) -> int:
+        """So many more critical posts must be stored first; 0 where it must be asked again in any case.
+
+        ``state`` is the one after ``evidence`` was evaluated. It holds however time goes on and sources are read on,
+        as long as no source is read for the first time.
+        """
+        ...
+
+
 class Rule(Protocol):
     """A kind of rule with its options set."""
 

@@ -31,7 +31,7 @@ from alerts.evidence import (
 from alerts.facts import Bar, Facts, Share
 from alerts.message import MessageKind, Occasion
 from alerts.registry import in_force
-from alerts.rule import Learns, SourceView, Usual
+from alerts.rule import Learns, Rule, SourceView, Usual
 from alerts.voices import voices
 from pipeline.configuration import Configuration
 from pipeline.mention import Mention, person_of
@@ -87,11 +87,9 @@ def read_places(conn: sa.Connection) -> Places:
     return Places(read_sources(conn), read_health(conn))
 
 
-def read_picture(
-    conn: sa.Connection, configuration: Configuration, brand: str, now: datetime, places: Places | None = None
-) -> Picture:
-    """What the state database knows of a brand. ``places``: sources that were read before, for many brands at once."""
-    places = places or read_places(conn)
+def read_picture(conn: sa.Connection, configuration: Configuration, brand: str, now: datetime) -> Picture:
+    """What the state database knows of a brand."""
+    places = read_places(conn)
     incident = incidents.open_incident(conn, brand)
     recorded = incidents.evaluations(conn, incident.id, limit=1) if incident else []
     return Picture(
@@ -101,8 +99,13 @@ def read_picture(
         incident=incident,
         evaluation=recorded[0].facts if recorded else {},
         usual_blob=usual_blob(conn, configuration, brand),
-        silenced=any(one.covers(_any_word(brand, incident)) for one in silences.active(conn, now)),
+        silenced=is_silenced(conn, brand, incident, now),
     )
+
+
+def is_silenced(conn: sa.Connection, brand: str, incident: incidents.Incident | None, now: datetime) -> bool:
+    """Whether a silence holds what is said of a brand and its incident."""
+    return any(one.covers(_any_word(brand, incident)) for one in silences.active(conn, now))
 
 
 def read_health(conn: sa.Connection) -> tuple[SourceHealth, ...]:
@@ -124,9 +127,9 @@ def _any_word(brand: str, incident: incidents.Incident | None) -> Occasion:
     )
 
 
-def learning_rule(configuration: Configuration, brand: str) -> tuple[str, Learns, int] | None:
-    """(id, rule, version) of the first rule in force that knows what is usual."""
-    for name, rule in in_force(configuration, brand).items():
+def learning_rule(rules: Mapping[str, Rule]) -> tuple[str, Learns, int] | None:
+    """(id, rule, version) of the first of these rules that knows what is usual."""
+    for name, rule in rules.items():
         if isinstance(rule, Learns):
             return name, rule, rule.version
     return None
@@ -134,7 +137,7 @@ def learning_rule(configuration: Configuration, brand: str) -> tuple[str, Learns
 
 def usual_blob(conn: sa.Connection, configuration: Configuration, brand: str) -> bytes | None:
     """The state of the rule that knows what is usual for a brand."""
-    found = learning_rule(configuration, brand)
+    found = learning_rule(in_force(configuration, brand))
     if found is None:
         return None
     name, _, version = found
@@ -147,7 +150,7 @@ def usual_blob(conn: sa.Connection, configuration: Configuration, brand: str) ->
 
 def usual_of(configuration: Configuration, picture: Picture) -> Usual | None:
     """What is usual for the brand, if anything has been learned."""
-    found = learning_rule(configuration, picture.brand)
+    found = learning_rule(in_force(configuration, picture.brand))
     if found is None or picture.usual_blob is None:
         return None
     return found[1].usual(picture.usual_blob, configuration.zone)

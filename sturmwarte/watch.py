@@ -23,6 +23,7 @@ from pipeline.store.side import side_of
 from sturmwarte.jobs import Background, Jobs, guarded
 
 if TYPE_CHECKING:
+    from alerts.resting import Rest
     from alerts.turns import Turns
 
 log = structlog.get_logger()
@@ -38,6 +39,7 @@ PURGED = "purged_at"
 
 def watch_forever(load: Load, folder: Path, clock: Clock, stop: Event) -> None:
     """Evaluate, deliver and clean up until told to stop. Several of these share the brands and the messages."""
+    from alerts.resting import Rest
     from alerts.turns import Share
     from pipeline.corrections import apply_open
     from pipeline.erasure import erased_in
@@ -54,8 +56,8 @@ def watch_forever(load: Load, folder: Path, clock: Clock, stop: Event) -> None:
             Background("chronicle", lambda: turns.duty("chronicle", lambda: tell(load(), store, state, clock)))
         ) as chronicle,
     ):
-        turns, jobs = Share(state, clock, worker), Jobs()
-        jobs.every(clock.real(LOOK), "watch", lambda: look(load(), store, state, clock, folder, turns))
+        turns, rest, jobs = Share(state, clock, worker), Rest(), Jobs()
+        jobs.every(clock.real(LOOK), "watch", lambda: look(load(), store, state, clock, folder, turns, rest))
         jobs.every(clock.real(DELIVER), "deliver", delivery)
         if side_of(store) is not None:  # else there is nothing to write, and no duty to be taken for it
             jobs.every(clock.real(LOOK), "chronicle", chronicle)
@@ -78,13 +80,19 @@ def take_back(state: State, worker: str) -> None:
 
 
 def look(
-    configuration: Configuration, store: Store, state: State, clock: Clock, folder: Path, turns: Turns | None = None
+    configuration: Configuration,
+    store: Store,
+    state: State,
+    clock: Clock,
+    folder: Path,
+    turns: Turns | None = None,
+    rest: Rest | None = None,
 ) -> None:
-    """One evaluation of all rules, silences and blind sources; of the brands that are ours."""
+    """One evaluation of all rules, silences and blind sources; of the brands that are ours and do not rest."""
     from alerts.turns import Alone
     from alerts.watcher import Watcher
 
-    Watcher(configuration, store, state, clock, folder, turns=turns or Alone()).tick()
+    Watcher(configuration, store, state, clock, folder, turns=turns or Alone(), rest=rest).tick()
     remember(state, WATCHED, clock.now())
 
 

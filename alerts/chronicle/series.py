@@ -13,6 +13,7 @@ from alerts.baseline import exposed_share
 from alerts.chronicle.places import EVERYTHING, BrandPlace, Place, read, remember, remember_brands
 from alerts.detection import usual_range
 from alerts.evidence import read_sources
+from alerts.registry import in_force
 from alerts.rule import SourceView, Usual
 from alerts.situation import Picture, learning_rule, persons_per_post, usual_blob, usual_of
 from pipeline.configuration import Configuration
@@ -88,7 +89,7 @@ def _learning(
     configuration: Configuration, picture: Picture, place: BrandPlace, now: datetime, speech: Speech
 ) -> tuple[list[Row], str, bool]:
     """Events of a rule that begins to learn, or has learned, and what is to be remembered of it."""
-    found = learning_rule(configuration, picture.brand)
+    found = learning_rule(in_force(configuration, picture.brand))
     usual = usual_of(configuration, picture)
     if found is None or usual is None:
         return [], "", False

@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import Any, ClassVar
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
@@ -30,6 +31,7 @@ from alerts.baseline import (
     Usual,
     bin_of,
     bin_start,
+    copy,
     exposure,
     feed,
     load,
@@ -141,19 +143,40 @@ class Surge:
         """What is usual for the brand, for level, mail and pages."""
         return read(state, zone, self.options.dispersion)
 
+    def slack(self, state: bytes | None, evidence: Evidence) -> int:
+        """What a window must hold at least, less all that could still lie in one."""
+        unfed = sum(cell.negative for cell in evidence.open)
+        return max(0, self._least - _critical(load(state)) - unfed)
+
+    @property
+    def _least(self) -> int:
+        """Critical posts without which no window fires, learned or not."""
+        return max(self.options.min_posts, self.options.min_persons)
+
     def evaluate(self, state: bytes | None, evidence: Evidence, now: datetime) -> tuple[bytes | None, list[Alert]]:
         baseline, known = load(state), views(evidence.sources)
+        fed = self._learn_quiet(baseline, known, evidence)
         before = {source: level.until for source, level in baseline.sources.items()}
-        usual = Usual(load(state), evidence.zone, self.options.dispersion)
-        fed = _feed_all(baseline, known, evidence)
+        usual = Usual(copy(baseline), evidence.zone, self.options.dispersion)
+        fed = _feed_all(baseline, known, evidence) or fed
         trim(baseline)
         last = _last_bin(baseline, known, evidence, now)
         alerts = []
         if last and before:
-            if not usual.baseline.sources:
-                usual = Usual(baseline, evidence.zone, self.options.dispersion)
             alerts = self._look(baseline, usual, known, evidence, before, last)
         return (save(baseline) if fed else state), alerts
+
+    def _learn_quiet(self, baseline: Baseline, known: Mapping[str, SourceView], evidence: Evidence) -> bool:
+        """Feed hours on which no window can fire before the rest is tested: it must not matter how seldom one looks."""
+        until = {
+            source: hour
+            for source, end in evidence.final_until.items()
+            if (level := baseline.sources.get(source)) and bin_of(hour := _hour_before(end)) > level.until
+        }
+        cells = [cell for cell in evidence.final if cell.source in until and cell.start < until[cell.source]]
+        if not until or _critical(baseline) + sum(cell.negative for cell in cells) >= self._least:
+            return False
+        return _feed_all(baseline, known, msgspec.structs.replace(evidence, final=cells, final_until=until))
 
     def _look(
         self,
@@ -333,6 +356,17 @@ def _mean(
             seen[start - series.first] = 1.0
     seen[: max(0, level.armed - series.first)] = 0.0
     return np.asarray(usual.expected(view.id, series.first, series.last) * seen)
+
+
+def _critical(baseline: Baseline) -> int:
+    """Critical posts that a window may still hold."""
+    levels = baseline.sources.values()
+    return sum(row[1] for level in levels for row in level.recent if row[0] >= level.armed)
+
+
+def _hour_before(end: datetime) -> datetime:
+    """Start of the hour that the last bin before this lies in."""
+    return bin_start((bin_of(end) - 1) // HOUR * HOUR)
 
 
 def _row(cell: Cell) -> tuple[int, int, int, int]:

@@ -194,6 +194,10 @@ class Store(Protocol):
         """Current mentions whose first revision was written at or after that moment, oldest first."""
         ...
 
+    def written_since(self, known_from: datetime, *, limit: int = 1000) -> list[Mention]:
+        """Current mentions of which a revision, the first or a later one, was written since; in no order."""
+        ...
+
     def story_members(self, story: str) -> list[Mention]:
         """All members of a story, aliases included, oldest first."""
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from alerting import CONFIGURATION, NOW, World, mention
 from alerts import incidents, outbox, silences
 from alerts.message import MessageKind
 from alerts.posting import post
+from alerts.resting import Rest
 from alerts.situation import facts
 from alerts.windforce import UPDATE_AFTER
 from pipeline.configuration import StateTable
@@ -307,6 +308,13 @@ def test_news_reports_count_as_outlets(world: World) -> None:
     assert shown.outlets == 3
 
 
+class AsNamed(Rest):
+    """Nobody rests, and all are looked at in the order of the configuration."""
+
+    def awake(self, brands: Sequence[str], *_: object) -> list[str]:
+        return list(brands)
+
+
 def test_one_brand_that_fails_does_not_keep_the_others_from_being_watched(tmp_path: Path) -> None:
     brands = {"broken": {"name": "Broken"}, "acme": {"name": "Acme"}}
     world = World(
@@ -322,7 +330,7 @@ def test_one_brand_that_fails_does_not_keep_the_others_from_being_watched(tmp_pa
             raise RuntimeError("broken brand")
 
     with pytest.raises(RuntimeError, match="broken brand"):
-        world.watcher(fault).tick()
+        world.watcher(fault, rest=AsNamed()).tick()
     assert [row[1:] for row in world.told()] == [(1, "pr", "new")]
     world.close()
 

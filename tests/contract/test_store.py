@@ -531,6 +531,20 @@ def test_first_stored_since_knows_the_first_revision(store: Store, clock: Manual
     assert len(store.first_stored_since(moment - BIN)) == 2
 
 
+def test_written_since_knows_every_revision(store: Store, clock: ManualClock) -> None:
+    store.write([mention("a"), mention("b"), mention("c")])
+    clock.advance(minutes=1)
+    moment = clock.now()
+    store.write([mention("b"), mention("a", text="anders", fetched=NOON + BIN), mention("d")])
+    assert {(m.uid, m.revision) for m in store.written_since(moment)} == {(uid("a"), 2), (uid("d"), 1)}
+    assert len(store.written_since(moment - BIN)) == 4
+    assert len(store.written_since(moment - BIN, limit=3)) == 3
+    clock.advance(minutes=1)
+    assert store.written_since(clock.now()) == []
+    store.delete_at_source(uid("c"), clock.now())
+    assert {(m.uid, m.revision) for m in store.written_since(clock.now())} == {(uid("c"), 2)}
+
+
 def test_a_backup_is_a_store_of_its_own(open_engine: Opener, store: Store, tmp_path: Path, clock: ManualClock) -> None:
     store.write([mention("a"), mention("b")])
     folder = tmp_path / "copy"

@@ -10,7 +10,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from alerts import outbox
+from alerts.evidence import read_sources
 from alerts.message import Occasion
+from alerts.resting import Rest
+from alerts.rule import SourceView
 from alerts.stages import Post
 from alerts.watcher import Watcher, no_fault
 from pipeline.clock import ManualClock
@@ -116,9 +119,16 @@ class World:
     def now(self) -> datetime:
         return self.clock.now()
 
-    def watcher(self, fault: Any = no_fault, post: Post | None = None) -> Watcher:
+    def watcher(self, fault: Any = no_fault, post: Post | None = None, rest: Rest | None = None) -> Watcher:
         return Watcher(
-            self.configuration, self.store, self.state, self.clock, self.folder, post=post or self.post, fault=fault
+            self.configuration,
+            self.store,
+            self.state,
+            self.clock,
+            self.folder,
+            post=post or self.post,
+            fault=fault,
+            rest=rest,
         )
 
     def post(
@@ -218,6 +228,15 @@ class World:
     def rows(self, table: sa.Table) -> list[Any]:
         with self.state.read() as conn:
             return list(conn.execute(sa.select(table)))
+
+    def fed(self, rule: str) -> dict[str, datetime]:
+        """How far each source is fed into a rule."""
+        return {row.source: row.until for row in self.rows(t.fed) if row.rule == rule}
+
+    def views(self) -> tuple[SourceView, ...]:
+        """The sources as rules know them."""
+        with self.state.read() as conn:
+            return read_sources(conn)
 
     def told(self) -> list[tuple[str, int, str, str]]:
         """(subject, number, receiver, kind) of every message."""

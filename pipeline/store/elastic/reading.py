@@ -100,6 +100,12 @@ def first_stored_since(access: Access, known_from: datetime, limit: int) -> list
     return list(islice(once(found), limit))
 
 
+def written_since(access: Access, known_from: datetime, limit: int) -> list[Mention]:
+    """Current mentions of which a revision was written at or after that moment."""
+    clauses = [{"range": {"known_us": {"gte": micros(known_from)}}}]
+    return list(islice(once(stream(access, clauses, OLDEST_FIRST, min(limit, PAGE))), limit))
+
+
 def stream(
     access: Access,
     clauses: Sequence[Clause],

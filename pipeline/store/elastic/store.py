@@ -228,6 +228,11 @@ class ElasticStore:
         with guarded():
             return reading.first_stored_since(self._reading(), known_from, limit)
 
+    def written_since(self, known_from: datetime, *, limit: int = 1000) -> list[Mention]:
+        """See the protocol."""
+        with guarded():
+            return reading.written_since(self._reading(), known_from, limit)
+
     # --- stories --------------------------------------------------------------------------------------------------
 
     def story_members(self, story: str) -> list[Mention]:

@@ -24,6 +24,14 @@ from pipeline.store.sqlite.migrations import migrate, schema_version, too_new, t
 from pipeline.store.sqlite.transfer import SqliteTransfer, unfinished
 from pipeline.store.transfer import half_a_copy, unfinished_copy
 
+_WRITTEN_SINCE = """
+SELECT doc FROM mention WHERE first_known >= :since
+UNION ALL
+SELECT doc FROM mention
+WHERE first_known < :since AND uid IN (SELECT uid FROM history WHERE known_to >= :since)
+LIMIT :limit
+"""
+
 
 def none_erased(uids: Sequence[str]) -> set[str]:
     """For stores that keep the only list of erased mentions."""
@@ -248,6 +256,12 @@ class SqliteStore:
                 "SELECT doc FROM mention WHERE first_known >= ? ORDER BY first_known, id DESC LIMIT ?",
                 (micros(known_from), limit),
             )
+            return [decode(doc) for (doc,) in rows]
+
+    def written_since(self, known_from: datetime, *, limit: int = 1000) -> list[Mention]:
+        """See the protocol."""
+        with self._connections.reading() as connection:
+            rows = connection.execute(_WRITTEN_SINCE, {"since": micros(known_from), "limit": limit})
             return [decode(doc) for (doc,) in rows]
 
     # --- stories --------------------------------------------------------------------------------------------------

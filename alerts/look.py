@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -125,10 +125,14 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def evaluation(look: Look) -> dict[str, Any]:
-    """Observed, expected, band, reasons of a judged look. Plain data."""
+    """Observed, expected, band, reasons of a judged look. Plain data.
+
+    Persons are those of the window; observed, expected and band are posts of its last ``counted_minutes``.
+    """
     seen, earned, surge = look.signs, look.force, look.surge
     assert seen is not None and earned is not None
     start, end = look.window
+    counted = surge[1].window_end - surge[1].window_start if surge else SPAN
     memory = look.decision.memory if look.decision else Memory()
     kinds = {name: rule.name for name, rule in look.rules.items()}
     entry = look.leading
@@ -138,6 +142,7 @@ def evaluation(look: Look) -> dict[str, Any]:
         "entry": entry,
         "window_start": start.isoformat(),
         "window_end": end.isoformat(),
+        "counted_minutes": counted // timedelta(minutes=1),
         "observed": surge[1].observed if surge else seen.observed,
         "expected": round(surge[1].expected if surge else seen.expected, 3),
         "low": surge[1].low if surge else None,

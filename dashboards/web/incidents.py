@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse, Response
 from alerts.facts import Facts
 from alerts.incidents import (
     WHO,
+    Evaluation,
     Event,
     Incident,
     UnknownIncident,
@@ -85,9 +86,28 @@ def show_one(reader: ReaderHere, name: str) -> HTMLResponse:
         event_words=lambda event: event_words(reader, event),
         message_words=lambda row: message_words(reader, row),
         message_remark=lambda row: message_remark(reader, row),
+        persons_span=lambda one: span_words(reader, window_width(one)),
+        posts_span=lambda one: span_words(reader, posts_width(one)),
         figure=lambda value: "–" if value is None else reader.speech.number(value),
         receiver_name=lambda receiver: receiver_name(reader, receiver),
     )
+
+
+def window_width(one: Evaluation) -> timedelta | None:
+    """Over how long persons were counted; None where it was not recorded."""
+    start, end = one.facts.get("window_start"), one.facts.get("window_end")
+    return datetime.fromisoformat(end) - datetime.fromisoformat(start) if start and end else None
+
+
+def posts_width(one: Evaluation) -> timedelta | None:
+    """Over how long posts were counted: a rule may look at less than the window whose persons are shown."""
+    minutes = one.facts.get("counted_minutes")
+    return None if minutes is None else timedelta(minutes=minutes)
+
+
+def span_words(reader: Reader, width: timedelta | None) -> str:
+    """“in 3 Stunden”; nothing where it is not known."""
+    return "" if width is None else reader.speech.say("pages.incident.in_span", span=width)
 
 
 def event_words(reader: Reader, event: Event) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby, islice
@@ -81,10 +82,9 @@ class SqliteTransfer:
             kept = {record.mention.uid: record for record in records if isinstance(record, Kept)}
             _keep(connection, [record for uid, record in kept.items() if uid not in barred])
             for record in records:
-                if isinstance(record, Signature) and record.uid not in barred:
-                    note_signatures(connection, {record.uid: record.bands}, record.week)
-                elif isinstance(record, Alias):
+                if isinstance(record, Alias):
                     join_stories(connection, record.older, record.newer)
+            _sign(connection, [r for r in records if isinstance(r, Signature) and r.uid not in barred])
             erased = [(bytes.fromhex(r.uid), r.reason, micros(r.at)) for r in records if isinstance(r, Erased)]
             connection.executemany("INSERT OR REPLACE INTO erased VALUES (?, ?, ?)", erased)
             _forget(connection, [r.uid for r in records if isinstance(r, Erased)])
@@ -230,6 +230,15 @@ def _keep(connection: sqlite3.Connection, records: Sequence[Kept]) -> None:
         if change.new is not None
     ]
     connection.executemany("INSERT INTO history VALUES (?, ?, ?, ?, ?, ?)", past)
+
+
+def _sign(connection: sqlite3.Connection, records: Sequence[Signature]) -> None:
+    """In the order of the table: those of a week lie beside each other there."""
+    for week, group in groupby(sorted(records, key=lambda record: record.week), key=lambda record: record.week):
+        bands = defaultdict[str, list[int]](list)
+        for record in group:
+            bands[record.uid] += record.bands
+        note_signatures(connection, bands, week)
 
 
 def _row(record: Kept) -> Row:

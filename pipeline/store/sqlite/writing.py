@@ -71,7 +71,8 @@ def give_ids(connection: sqlite3.Connection, changes: list[Change]) -> None:
         for row in connection.execute("SELECT id FROM mention WHERE id IN (SELECT value FROM json_each(?))", (wanted,))
     }
     for row in fresh:
-        while row.id in taken or (taken and _exists(connection, row.id)):
+        asked = row.id
+        while row.id in taken or (row.id != asked and _exists(connection, row.id)):
             row.id += 1
         taken.add(row.id)
 

@@ -165,6 +165,8 @@ class Node:
             "xpack.security.enabled": str(secured).lower(),
             "xpack.security.autoconfiguration.enabled": "false",
             "xpack.security.enrollment.enabled": "false",
+            # Else what this collector has not yet collected counts as memory in use, and all requests are refused.
+            "indices.breaker.total.use_real_memory": "false",
             **settings,
         }
         self._process: subprocess.Popen[bytes] | None = None

@@ -7,13 +7,14 @@ agree already and takes the others anew, so that a copy may be killed at any mom
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 
 import msgspec
 
 from pipeline.clock import Clock
+from pipeline.store.ahead import ahead
 from pipeline.store.protocol import Store
 from pipeline.store.transfer import ALIASES, ERASED, Checksum, Kept, Record, Transfer, in_order, uid_of
 
@@ -185,7 +186,7 @@ class _Source:
         self.checksum, self.barred = Checksum(), 0
 
     def __iter__(self) -> Iterator[list[Record]]:
-        for batch in _batches(self._records):
+        for batch in ahead(_batches(self._records)):
             barred = self._taker.barred([uid for record in batch if (uid := uid_of(record))])
             kept = [record for record in batch if uid_of(record) not in barred]
             self.barred += _mentions(batch) - _mentions(kept)
@@ -196,14 +197,14 @@ class _Source:
 
 def _checksum(records: Iterable[Record], moved: Callable[[int], None]) -> Checksum:
     checksum = Checksum()
-    for batch in _batches(records):
+    for batch in ahead(_batches(records)):
         for record in batch:
             checksum.add(record)
         moved(_mentions(batch))
     return checksum
 
 
-def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+def _batches(records: Iterable[Record]) -> Generator[list[Record]]:
     left = iter(records)
     while batch := list(islice(left, BATCH)):
         yield batch

@@ -13,10 +13,13 @@ from elasticsearch import Elasticsearch
 from moving import contents, fill, whole_copy
 
 from pipeline.clock import ManualClock
+from pipeline.configuration import StoreTable
 from pipeline.mention import Mention
 from pipeline.query.tree import EVERYTHING, Field, Query
 from pipeline.store.copying import CopyRefused, copy
+from pipeline.store.elastic.client import PatientTransport
 from pipeline.store.elastic.store import ElasticStore
+from pipeline.store.opening import open_store
 from pipeline.store.protocol import Store, StoreError, Window
 from pipeline.store.sqlite.store import SqliteStore
 
@@ -181,3 +184,60 @@ def test_a_target_with_other_data_is_refused(
     with pytest.raises(CopyRefused, match="the same store"):
         copy(target, indices(), clock=clock)
     assert [m.uid for m in target.scan(EVERYTHING)] == [uid("b")]
+
+
+def intervals(client: Elasticsearch, prefix: str) -> set[str | None]:
+    """The refresh intervals of its indices of mentions, history and stories; None is the server's own."""
+    found = client.indices.get_settings(index=[f"{prefix}-{kind}-v*" for kind in ("mentions", "history", "stories")])
+    return {settings["settings"]["index"].get("refresh_interval") for settings in found.body.values()}
+
+
+def test_nothing_is_refreshed_until_it_is_asked_for_and_afterwards_as_before(
+    files: Callable[[str], SqliteStore],
+    indices: Opened,
+    clock: ManualClock,
+    elastic_client: Elasticsearch,
+    elastic_prefix: str,
+) -> None:
+    source, target = files("source"), indices()
+    fill(source, clock)
+    interrupted(source, target, clock, 60)
+    assert intervals(elastic_client, elastic_prefix) == {"-1"}
+    whole_copy(source, indices(), clock)
+    assert intervals(elastic_client, elastic_prefix) == {None}
+
+
+def test_an_interval_that_somebody_chose_is_left(
+    files: Callable[[str], SqliteStore],
+    indices: Opened,
+    clock: ManualClock,
+    elastic_client: Elasticsearch,
+    elastic_prefix: str,
+) -> None:
+    source, target = files("source"), indices()
+    source.write([mention("a")])
+    index = f"{elastic_prefix}-stories-v1"
+    elastic_client.indices.put_settings(index=index, settings={"refresh_interval": "7s"})
+    whole_copy(source, target, clock)
+    assert intervals(elastic_client, elastic_prefix) == {None, "7s"}
+
+
+def test_a_copy_waits_longer_for_its_server(
+    files: Callable[[str], SqliteStore], elastic_url: str, elastic_prefix: str, tmp_path: Path, clock: ManualClock
+) -> None:
+    source = files("source")
+    source.write([mention("a")])
+    table = StoreTable.model_validate({"engine": "elasticsearch", "urls": [elastic_url], "prefix": elastic_prefix})
+    with closing(open_store(tmp_path, table, clock=clock)) as target:
+        assert isinstance(target, ElasticStore)
+        transport = target.access.client.transport
+        assert isinstance(transport, PatientTransport)
+        before, seen = transport.patience, list[float]()
+        whole_copy(source, target, clock, compared=lambda part: seen.append(transport.patience))
+        assert seen == [300.0] and before < 300.0
+        assert transport.patience == before
+        dump = target.transfer().dump("2026-11")
+        next(dump)
+        assert transport.patience == 300.0
+        dump.close()  # type: ignore[attr-defined]
+        assert transport.patience == before

@@ -183,6 +183,22 @@ class PatientTransport(Transport):
         return ", ".join(sorted(node.base_url for node in self.node_pool.all()))
 
 
+def wait_longer(client: Elasticsearch, seconds: float) -> Callable[[], None]:
+    """Let requests of this client be tried again for at least so long, until what is given back is called.
+
+    For work of hours, which a restart of a node should not end.
+    """
+    transport = client.transport
+    if not isinstance(transport, PatientTransport):
+        return lambda: None
+    before, transport.patience = transport.patience, max(transport.patience, seconds)
+
+    def end() -> None:
+        transport.patience = before
+
+    return end
+
+
 def _may_change(response: TransportApiResponse) -> bool:
     """Whether the same request may soon be answered otherwise. A disk that is full stays so for longer."""
     return response.meta.status in BUSY and _kind(response.body) != "cluster_block_exception"

@@ -133,6 +133,31 @@ def note_copy(client: Elasticsearch, names: Names, source: str | None) -> None:
     client.update(index=names.meta, id=META_ID, doc={"copy_from": source}, refresh=True, retry_on_conflict=5)
 
 
+def silence(client: Elasticsearch, indices: list[str]) -> None:
+    """Let what is written there be searchable only when a refresh is asked for: many small segments would be merged.
+
+    An interval that somebody has chosen is left.
+    """
+    _set_interval(client, [index for index, interval in _intervals(client, indices).items() if interval is None], "-1")
+
+
+def unsilence(client: Elasticsearch, indices: list[str]) -> None:
+    """Let the server refresh by itself again where it was silenced."""
+    _set_interval(client, [index for index, interval in _intervals(client, indices).items() if interval == "-1"], None)
+
+
+def _intervals(client: Elasticsearch, indices: list[str]) -> dict[str, str | None]:
+    """The interval of each index that is there; None where the server's own holds."""
+    wanted = ["*.settings.index.uuid", "*.settings.index.refresh_interval"]
+    answer = client.indices.get_settings(index=indices, filter_path=wanted).body
+    return {index: found["settings"]["index"].get("refresh_interval") for index, found in answer.items()}
+
+
+def _set_interval(client: Elasticsearch, indices: list[str], interval: str | None) -> None:
+    for start in range(0, len(indices), 20):  # an address has its limit
+        client.indices.put_settings(index=indices[start : start + 20], settings={"refresh_interval": interval})
+
+
 def check_writable(client: Elasticsearch, names: Names) -> None:
     """Whether this release may write now; asked before each write, since others copy, migrate and index anew.
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from itertools import groupby, pairwise
 from typing import Any
 
+from elasticsearch import Elasticsearch
+
 from pipeline.mention import Mention
+from pipeline.store.ahead import ahead
 from pipeline.store.elastic import joining, removal, stories, writing
 from pipeline.store.elastic.access import Access
 from pipeline.store.elastic.asking import snapshot
 from pipeline.store.elastic.bulk import Operation, carry_out
-from pipeline.store.elastic.client import guarded
+from pipeline.store.elastic.client import guarded, wait_longer
 from pipeline.store.elastic.documents import Document, document, mention_of
 from pipeline.store.elastic.locating import copies
-from pipeline.store.elastic.mapping import copy_from, ensure_month, note_copy
+from pipeline.store.elastic.mapping import copy_from, ensure_month, note_copy, silence, unsilence
 from pipeline.store.elastic.names import alias_id, history_id, month
 from pipeline.store.measures import micros, moment
 from pipeline.store.protocol import Revision, StoreError
@@ -37,6 +42,10 @@ from pipeline.store.transfer import (
 )
 
 PAGE = 500
+ANSWER_SECONDS = 120.0
+"""How long one answer may take at least: what takes hours does not end because a node merges for a minute."""
+PATIENCE_SECONDS = 300.0
+"""How long is tried again at least while nodes are away or refuse: a node may be started anew meanwhile."""
 _ROWS = 5_000
 _MONTHS = 10_000
 
@@ -59,6 +68,12 @@ class ElasticTransfer:
         ensure: Callable[[str], None] | None = None,
     ) -> None:
         self._access, self._erased, self._joins = access, erased, joins
+        self._lasting = replace(access, client=access.client.options(request_timeout=ANSWER_SECONDS))
+        """The same, for what may take long."""
+        self._quiet = False
+        """Whether nothing that is loaded need be searchable before it is asked for."""
+        self._wait_as_before: Callable[[], None] | None = None
+        """There while a copy comes in."""
         self._ensure = ensure or (lambda month: ensure_month(access.client, access.names, month))
         self._made: set[str] = set()
         self._fresh = False
@@ -69,7 +84,7 @@ class ElasticTransfer:
 
     def parts(self) -> list[str]:
         """See the protocol."""
-        access, names = self._access, self._access.names
+        access, names = self._lasting, self._access.names
         with guarded():
             joining.refresh(access, join=self._joins)
             access.client.indices.refresh(index=names.erased)
@@ -80,8 +95,8 @@ class ElasticTransfer:
 
     def dump(self, part: str) -> Iterator[Record]:
         """See the protocol."""
-        access, names = self._access, self._access.names
-        with guarded():
+        access, names = self._lasting, self._access.names
+        with guarded(), _patient(access.client):
             access.client.indices.refresh(
                 index=[names.mentions, names.history, names.stories, names.erased], ignore_unavailable=True
             )
@@ -108,7 +123,7 @@ class ElasticTransfer:
 
     def discard(self, part: str) -> None:
         """See the protocol."""
-        access, names = self._access, self._access.names
+        access, names = self._lasting, self._access.names
         first, end = weeks(part)
         bands = [{"term": {"what": "bands"}}, {"range": {"week": {"gte": first, "lt": end}}}]
         with guarded():
@@ -146,20 +161,32 @@ class ElasticTransfer:
         self.look()
         with guarded():
             note_copy(self._access.client, self._access.names, source)
+            silence(self._access.client, [*self._access.names.of_months, self._access.names.stories])
+        self._quiet = True
 
     def look(self) -> None:
-        """Note whether there is anything to replace; until then everything is looked for before it is loaded."""
+        """Note whether there is anything to replace; until then everything is looked for before it is loaded.
+
+        From now on a server that is away is waited for longer, until it is finished.
+        """
         self._fresh = self.empty()
+        self._wait_as_before = self._wait_as_before or wait_longer(self._access.client, PATIENCE_SECONDS)
 
     def finish(self) -> None:
         """See the protocol."""
+        names = self._access.names
         with guarded():
-            note_copy(self._access.client, self._access.names, None)
+            unsilence(self._access.client, [*names.of_months, names.stories])
+            note_copy(self._access.client, names, None)
+        self._quiet = False
+        if self._wait_as_before is not None:
+            self._wait_as_before()
+            self._wait_as_before = None
 
     # --- in -------------------------------------------------------------------------------------------------------
 
     def _bar(self, records: Sequence[Erased]) -> None:
-        access = self._access
+        access = self._lasting
         operations = [
             Operation("index", access.names.erased, r.uid, {"reason": r.reason, "at": r.at.isoformat()})
             for r in records
@@ -169,7 +196,7 @@ class ElasticTransfer:
             removal.remove(access, [record.uid for record in records])
 
     def _join(self, records: Sequence[Alias]) -> None:
-        access = self._access
+        access = self._lasting
         if self._fresh:
             made = [{"key": alias_id(r.newer), "what": "alias", "newer": r.newer, "older": r.older} for r in records]
             self._carry_out([Operation("index", access.names.stories, alias["key"], alias) for alias in made])
@@ -178,16 +205,18 @@ class ElasticTransfer:
             stories.join_stories(access, record.older, record.newer)
 
     def _keep(self, records: Sequence[Kept]) -> None:
-        access = self._access
+        access = self._lasting
         if records and not self._fresh:
-            there = copies(access, [record.mention.uid for record in records])
+            there = _among(access, [record.mention.uid for record in records])
             if there:
-                removal.remove_located(access, there)
+                removal.remove_located(access, copies(access, there))
         states = [mention for r in records for mention in (r.mention, *(revision.mention for revision in r.earlier))]
         roots = stories.roots(access, {mention.story or mention.uid for mention in states})
         operations = [operation for record in records for operation in self._operations(record, roots)]
         for missing in sorted({access.names.month_of(operation.index) for operation in operations} - self._made):
             self._ensure(missing)
+            if self._quiet:
+                silence(access.client, [access.names.mentions_of(missing), access.names.history_of(missing)])
             self._made.add(missing)
         self._carry_out(operations)
 
@@ -212,10 +241,10 @@ class ElasticTransfer:
         for record in records:
             by_week[record.week][record.uid] = record.bands
         for week, signatures in by_week.items():
-            stories.note_signatures(self._access, signatures, week)
+            stories.note_signatures(self._lasting, signatures, week)
 
     def _carry_out(self, operations: Sequence[Operation]) -> None:
-        access = self._access
+        access = self._lasting
         for operation, outcome in zip(operations, carry_out(access.client, operations), strict=True):
             if not outcome.done:
                 raise StoreError(f"{operation.id} cannot be copied: {outcome.kind}: {outcome.reason}")
@@ -226,6 +255,16 @@ class ElasticTransfer:
 
 _WHAT_ALIAS: dict[str, Any] = {"term": {"what": "alias"}}
 _NEWEST_FIRST = [{"event_second": "desc"}, {"uid": "asc"}, "_shard_doc"]
+
+
+@contextmanager
+def _patient(client: Elasticsearch) -> Iterator[None]:
+    """Longer patience, for the length of a block."""
+    end = wait_longer(client, PATIENCE_SECONDS)
+    try:
+        yield
+    finally:
+        end()
 
 
 def _within(part: str) -> dict[str, Any]:
@@ -260,16 +299,21 @@ def _aliases(access: Access) -> Iterator[Alias]:
 
 
 def _mentions(access: Access, part: str) -> Iterator[Kept]:
+    for hits, past in ahead(_with_history(access, part)):
+        for hit in hits:
+            source = hit["_source"]
+            known = moment(source["first_known_us"])
+            yield Kept(mention=mention_of(source), first_known=known, earlier=past.get(hit["_id"], ()))
+
+
+def _with_history(access: Access, part: str) -> Generator[tuple[list[dict[str, Any]], dict[str, tuple[Revision, ...]]]]:
+    """The mentions of a month, newest first, a page at a time beside what was known of them before."""
     fields = ["doc", "first_known_us", "known_us", "revision"]
     with snapshot(access, access.names.mentions) as now:
         if now is None:
             return
         for hits in _pages(_seen_once(_of(access, now, [_within(part)], _NEWEST_FIRST, fields, PAGE))):
-            past = _history(access, {hit["_id"]: hit["_source"] for hit in hits})
-            for hit in hits:
-                source = hit["_source"]
-                known = moment(source["first_known_us"])
-                yield Kept(mention=mention_of(source), first_known=known, earlier=past.get(hit["_id"], ()))
+            yield hits, _history(access, {hit["_id"]: hit["_source"] for hit in hits})
 
 
 def _seen_once(hits: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -357,6 +401,21 @@ def _of(
             return
         view["id"] = answer.get("pit_id", view["id"])
         after = hits[-1]["sort"]
+
+
+def _among(access: Access, uids: Sequence[str]) -> list[str]:
+    """Which of these are stored, as far as a search finds them; mostly none, and so nothing of them is fetched."""
+    answer = access.client.search(
+        index=access.names.mentions,
+        query={"ids": {"values": list(uids)}},
+        size=min(10_000, 4 * len(uids)),
+        sort=["_doc"],
+        source=False,
+        track_total_hits=False,
+        allow_partial_search_results=False,
+        filter_path="hits.hits._id",
+    )
+    return list(dict.fromkeys(hit["_id"] for hit in answer.get("hits", {}).get("hits", ())))
 
 
 def _first(access: Access, index: str, clauses: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

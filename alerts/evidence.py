@@ -196,7 +196,7 @@ def newly_stored(
     """Mentions of the brand first stored since the last look that match a search; none at the very first look."""
     if looked is None:
         return ()
-    stored = store.first_stored_since(looked - OVERLAP, limit=MANY)
+    stored = store.first_stored_since(looked - OVERLAP, brand=brand, limit=MANY)
     fresh = [m.uid for m in stored if not m.historic and now - m.event_time < OLDEST and _earned(m, brand)]
     if not fresh:
         return ()

@@ -190,8 +190,8 @@ class Store(Protocol):
         """The counted, not historic mentions of a window, oldest first."""
         ...
 
-    def first_stored_since(self, known_from: datetime, *, limit: int = 1000) -> list[Mention]:
-        """Current mentions whose first revision was written at or after that moment, oldest first."""
+    def first_stored_since(self, known_from: datetime, *, brand: str | None = None, limit: int = 1000) -> list[Mention]:
+        """Current mentions (of a brand) whose first revision was written at or after that moment, oldest first."""
         ...
 
     def written_since(self, known_from: datetime, *, limit: int = 1000) -> list[Mention]:

@@ -529,6 +529,9 @@ def test_first_stored_since_knows_the_first_revision(store: Store, clock: Manual
     store.write([mention("b"), mention("a", text="anders", fetched=NOON + BIN)])
     assert [m.uid for m in store.first_stored_since(moment)] == [uid("b")]
     assert len(store.first_stored_since(moment - BIN)) == 2
+    brand = mention("b").analysis.opinions[0].brand
+    assert [m.uid for m in store.first_stored_since(moment, brand=brand)] == [uid("b")]
+    assert store.first_stored_since(moment - BIN, brand="nobody") == []
 
 
 def test_written_since_knows_every_revision(store: Store, clock: ManualClock) -> None:

@@ -93,9 +93,11 @@ def history(access: Access, uid: str) -> list[Revision]:
     ]
 
 
-def first_stored_since(access: Access, known_from: datetime, limit: int) -> list[Mention]:
-    """Current mentions whose first revision was written at or after that moment, oldest first."""
+def first_stored_since(access: Access, known_from: datetime, brand: str | None, limit: int) -> list[Mention]:
+    """Current mentions (of a brand) whose first revision was written at or after that moment, oldest first."""
     clauses = [{"range": {"first_known_us": {"gte": micros(known_from)}}}]
+    if brand is not None:
+        clauses.append(one_of("brand", [brand]))
     found = stream(access, clauses, [{"first_known_us": "asc"}, *OLDEST_FIRST], min(limit, PAGE))
     return list(islice(once(found), limit))
 

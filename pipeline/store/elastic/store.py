@@ -223,10 +223,10 @@ class ElasticStore:
         with guarded():
             return counting.in_window(self._reading(), window, limit)
 
-    def first_stored_since(self, known_from: datetime, *, limit: int = 1000) -> list[Mention]:
+    def first_stored_since(self, known_from: datetime, *, brand: str | None = None, limit: int = 1000) -> list[Mention]:
         """See the protocol."""
         with guarded():
-            return reading.first_stored_since(self._reading(), known_from, limit)
+            return reading.first_stored_since(self._reading(), known_from, brand, limit)
 
     def written_since(self, known_from: datetime, *, limit: int = 1000) -> list[Mention]:
         """See the protocol."""

@@ -24,6 +24,11 @@ from pipeline.store.sqlite.migrations import migrate, schema_version, too_new, t
 from pipeline.store.sqlite.transfer import SqliteTransfer, unfinished
 from pipeline.store.transfer import half_a_copy, unfinished_copy
 
+_FIRST_STORED_SINCE = """
+SELECT doc FROM mention m WHERE first_known >= :since AND (:brand IS NULL OR EXISTS (
+    SELECT 1 FROM mention_brand o WHERE o.brand = :brand AND o.fed_bin = m.fed_bin AND o.id = m.id
+)) ORDER BY first_known, id DESC LIMIT :limit
+"""
 _WRITTEN_SINCE = """
 SELECT doc FROM mention WHERE first_known >= :since
 UNION ALL
@@ -249,14 +254,11 @@ class SqliteStore:
         with self._connections.reading() as connection:
             return counting.in_window(connection, window, limit)
 
-    def first_stored_since(self, known_from: datetime, *, limit: int = 1000) -> list[Mention]:
+    def first_stored_since(self, known_from: datetime, *, brand: str | None = None, limit: int = 1000) -> list[Mention]:
         """See the protocol."""
+        asked = {"since": micros(known_from), "brand": brand, "limit": limit}
         with self._connections.reading() as connection:
-            rows = connection.execute(
-                "SELECT doc FROM mention WHERE first_known >= ? ORDER BY first_known, id DESC LIMIT ?",
-                (micros(known_from), limit),
-            )
-            return [decode(doc) for (doc,) in rows]
+            return [decode(doc) for (doc,) in connection.execute(_FIRST_STORED_SINCE, asked)]
 
     def written_since(self, known_from: datetime, *, limit: int = 1000) -> list[Mention]:
         """See the protocol."""

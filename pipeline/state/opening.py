@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -24,6 +25,10 @@ class StateUnavailable(Exception):
     """The server of the state database does not answer, or cannot be used; the message says which and why."""
 
 
+class StateAway(StateUnavailable):
+    """It does not answer just now: the same may be done later, and nothing has to be changed."""
+
+
 def open_state(folder: Path, table: StateTable | None = None) -> State:
     """The state database of a data folder, or the server's that ``table`` names.
 
@@ -41,8 +46,7 @@ def open_state(folder: Path, table: StateTable | None = None) -> State:
             raise StateVersion(f"{place_of(state)} has version {version}, this program needs {HEAD}: {remedy}")
     except sa.exc.ProgrammingError as error:  # such as a user who may make no tables there
         state.close()
-        reason = (str(error.orig).strip().splitlines() or [""])[0]
-        raise StateUnavailable(f"{place_of(state)} cannot be used: {reason}") from None
+        raise StateUnavailable(f"{place_of(state)} cannot be used: {first_line(error)}") from None
     except BaseException:
         state.close()
         raise
@@ -77,12 +81,47 @@ def _require_server(state: State) -> None:
             version = int(connection.exec_driver_sql("SHOW server_version_num").scalar_one())
             encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
     except sa.exc.OperationalError as error:
-        reason = str(error.orig).strip().splitlines()
-        raise StateUnavailable(f"{place_of(state)} cannot be reached: {reason[0] if reason else error}") from None
+        raise _unanswered(state, error) from None
     if version < OLDEST_SERVER:
         raise StateUnavailable(f"{place_of(state)} is version {version // 10_000}: PostgreSQL 14 or newer is needed")
     if encoding != "UTF8":
         raise StateUnavailable(f"{place_of(state)} has the encoding {encoding}: make it with ENCODING 'UTF8'")
+
+
+def _unanswered(state: State, error: sa.exc.OperationalError) -> StateUnavailable:
+    """Whether the server lets us not in, or is not there."""
+    said = first_line(error)
+    refused = _REFUSED.search(str(error.orig))
+    if refused is None:
+        return StateAway(f"{place_of(state)} cannot be reached: {said}")
+    what = refused.lastgroup or ""
+    return StateUnavailable(f"{place_of(state)} refuses {_REFUSES[what]}: {said.rpartition('FATAL:')[2].strip()}")
+
+
+_REFUSED = re.compile(
+    # the server speaks its own language, and tells no code before one is in
+    r"(?P<password>password authentication failed|no password supplied|Passwort-Authentifizierung)"
+    r"|(?P<user>authentication failed|not permitted to log in|pg_hba|[Rr]oll?e .* (?:does not exist|existiert nicht))"
+    r"|(?P<database>[Dd](?:atabase|atenbank) .* (?:does not exist|existiert nicht)|permission denied for database)"
+)
+_REFUSES = {
+    "password": "the password or the user: check the address in [state] url_file",
+    "user": "the user: check the address in [state] url_file and the server's pg_hba.conf",
+    "database": "the database: make it, or check the address in [state] url_file",
+}
+
+
+def is_gone(error: sa.exc.DBAPIError) -> bool:
+    """Whether it says that a server is away, begins or ends: nothing that was asked is to blame."""
+    if not isinstance(error, sa.exc.OperationalError) or not type(error.orig).__module__.startswith("psycopg"):
+        return False
+    code = getattr(error.orig, "sqlstate", None)
+    return code is None or code.startswith(("08", "57P", "53300"))
+
+
+def first_line(error: sa.exc.DBAPIError) -> str:
+    """What the database says, without what it adds."""
+    return (str(error.orig).strip().splitlines() or [type(error).__name__])[0]
 
 
 def version_of(state: State) -> str | None:

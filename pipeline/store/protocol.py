@@ -27,6 +27,10 @@ class StoreError(Exception):
     """The store cannot answer now; the message says why and what to do."""
 
 
+class StoreAway(StoreError):
+    """The store does not answer just now, or is too busy to: the same may be done later, nothing has to be changed."""
+
+
 class QueryTimeout(StoreError):
     """A search took longer than its limit; nothing is silently cut."""
 

@@ -95,9 +95,11 @@ def _told(error: Exception) -> tuple[str, int] | None:
         return speech.say("command.nothing_stored", file=getattr(error, "missing", "")), UNAVAILABLE
     if name in (
         "StoreError",
+        "StoreAway",
         "QueryTimeout",
         "StateVersion",
         "StateUnavailable",
+        "StateAway",
         "SecretMissing",
         "AlreadyRunning",
         "OperationalError",

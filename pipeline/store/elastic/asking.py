@@ -13,7 +13,7 @@ from elasticsearch import ApiError, NotFoundError
 from pipeline.store.elastic.access import Access
 from pipeline.store.elastic.client import guarded
 from pipeline.store.elastic.compile import Clause, all_of
-from pipeline.store.protocol import QueryTimeout, StoreError
+from pipeline.store.protocol import QueryTimeout, StoreAway, StoreError
 
 Answer = dict[str, Any]
 
@@ -204,7 +204,7 @@ def _refuse_parts(answer: Answer, limit: Limit) -> None:
         raise too_slow(limit.seconds)
     if failed := answer.get("_shards", {}).get("failed"):
         reasons = {str(f.get("reason", {}).get("reason")) for f in answer["_shards"].get("failures", ())}
-        raise StoreError(f"{failed} parts of the mention store did not answer: {'; '.join(sorted(reasons))}")
+        raise StoreAway(f"{failed} parts of the mention store did not answer: {'; '.join(sorted(reasons))}")
 
 
 def part(answer: Answer, path: str) -> Answer:

@@ -28,7 +28,7 @@ from urllib3 import HTTPSConnectionPool
 
 from pipeline.configuration import StoreTable
 from pipeline.secrets import SecretMissing, password
-from pipeline.store.protocol import StoreError
+from pipeline.store.protocol import StoreAway, StoreError
 from pipeline.toml_checks import is_loopback
 
 OLDEST = (8, 0)
@@ -222,20 +222,20 @@ def guarded() -> Iterator[None]:
 
 
 def explain(error: Exception) -> StoreError:
-    """The sentence for an error of the client."""
+    """The sentence for an error of the client; a StoreAway where only the server has to come back."""
     if isinstance(error, UnsupportedProductError):
         return StoreError(f"the server at {_node_of(error)} answers, but is no Elasticsearch: check [store] urls")
     if isinstance(error, ApiError):
         return _refused(error)
     place = f"Elasticsearch at {getattr(error, 'asked', '') or 'the configured addresses'}"
     if isinstance(error, ConnectionTimeout):
-        return StoreError(f"{place} did not answer in time: it is overloaded, stopped or unreachable")
+        return StoreAway(f"{place} did not answer in time: it is overloaded, stopped or unreachable")
     if isinstance(error, TlsError):
         return StoreError(f"{place}: {_about_tls(error)}")
     if isinstance(error, SerializationError):
         return StoreError(f"{place} gives an answer that is none of Elasticsearch: check [store] urls")
     if isinstance(error, NotConnected):
-        return StoreError(f"{place} cannot be reached: {_cause(error)}")
+        return StoreAway(f"{place} cannot be reached: {_cause(error)}")
     return StoreError(f"{place} failed: {type(error).__name__}")
 
 
@@ -243,11 +243,11 @@ def refusal(status: int, error: Mapping[str, Any]) -> StoreError | None:
     """For one entry of a bulk answer: the sentence where the server is at fault; None where it is the document."""
     kind = str(error.get("type", ""))
     if kind == "cluster_block_exception":
-        return StoreError(blocked(_reason(error)))
+        return _blocked(_reason(error))
     if status in (401, 403):
         return StoreError(_forbidden(_reason(error)))
     if status in BUSY or status >= 500:
-        return StoreError(f"Elasticsearch cannot write now ({status}, {kind}): {_reason(error)}")
+        return StoreAway(f"Elasticsearch cannot write now ({status}, {kind}): {_reason(error)}")
     return None
 
 
@@ -261,19 +261,19 @@ def _refused(error: ApiError) -> StoreError:
             "check [store] username and password_file, or api_key_file"
         )
     if kind == "cluster_block_exception":
-        return StoreError(blocked(reason))
+        return _blocked(reason)
     if status == 403:
         return StoreError(_forbidden(reason))
     if status == 406 or kind == "media_type_header_exception":
         return StoreError(f"{place} is too old: Elasticsearch {OLDEST[0]}.{OLDEST[1]} or newer is needed")
     if kind == "master_not_discovered_exception":
-        return StoreError(f"{place} has no elected master ({status}): too few of its nodes are up")
+        return StoreAway(f"{place} has no elected master ({status}): too few of its nodes are up")
     if _without_shards(body):
-        return StoreError(
+        return StoreAway(
             f"{place} is red ({status}): shards of the indices are on no node; look at its nodes and disks"
         )
     if status in BUSY:
-        return StoreError(f"{place} is busy or restarting ({status}{', ' + kind if kind else ''}): {reason}")
+        return StoreAway(f"{place} is busy or restarting ({status}{', ' + kind if kind else ''}): {reason}")
     if not kind:
         return StoreError(
             f"the server at {_node_of(error)} answers {status}, and not as Elasticsearch: check [store] urls"
@@ -286,6 +286,16 @@ def _forbidden(reason: str) -> str:
         "Elasticsearch does not allow it (403): give the user or API key the role of docker/cluster/role.json; "
         f"it says: {reason}"
     )
+
+
+def _blocked(reason: str) -> StoreError:
+    """A full disk and a missing master pass by themselves; what a person has blocked stays so."""
+    passes = any(f"/{number}/" in reason for number in _PASSING)
+    return (StoreAway if passes else StoreError)(blocked(reason))
+
+
+_PASSING = (1, 2, 12)
+"""Numbers of blocks that Elasticsearch lifts itself: starting, no master, flood stage."""
 
 
 def blocked(reason: str) -> str:

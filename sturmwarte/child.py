@@ -9,13 +9,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from threading import Event
 
 from pipeline.clock import Clock
-from pipeline.configuration import Configuration
+from pipeline.configuration import Configuration, StoreTable
 from sturmwarte import logs
 from sturmwarte.service import clock_from, stop_on_signals
+from sturmwarte.waiting import when_there
 
 Load = Callable[[], Configuration]
 GRACE = 10.0
@@ -67,6 +69,16 @@ def follow_parent(grace: float = GRACE) -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
+def look(table: StoreTable, folder: Path, clock: Clock) -> None:
+    """Ask a store on a server once, before a part begins with it. Raises StoreError."""
+    from pipeline.query.tree import EVERYTHING
+    from pipeline.store.opening import open_store
+
+    if table.engine != "sqlite":
+        with closing(open_store(folder, table, clock=clock, read_only=True)) as store:
+            store.search(EVERYTHING, limit=1)
+
+
 def main(part: str, path: Path, folder: Path) -> None:
     """Run one part on a data folder until SIGTERM."""
     from pipeline.state.opening import open_state
@@ -80,9 +92,11 @@ def main(part: str, path: Path, folder: Path) -> None:
     follow_parent()
     recorder = Recorder(clock)
     live = LiveConfiguration(path, build_registry(), recorder, folder)
-    recorder.record_in(open_state(folder, live().state))
-    if not stop.is_set():  # told to end while still coming up
-        PARTS[part](live, folder, clock, stop)
+    state = when_there(lambda: open_state(folder, live().state), stop)
+    if state is not None:  # else told to end while still coming up
+        recorder.record_in(state)
+        when_there(lambda: look(live().store, folder, clock), stop)
+        when_there(lambda: PARTS[part](live, folder, clock, stop), stop)
 
 
 if __name__ == "__main__":

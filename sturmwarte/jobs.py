@@ -9,6 +9,8 @@ from threading import Event
 import schedule
 import structlog
 
+from pipeline.absence import absences
+
 log = structlog.get_logger()
 SHORTEST = 0.5
 """Seconds; however fast a scaled clock runs, no job runs more often."""
@@ -40,13 +42,19 @@ class Jobs:
 
 
 def guarded(name: str, work: Work) -> Callable[[], None]:
-    """The same work, but an exception is logged instead of raised: a raising job would stop all others."""
+    """The same work, but an exception is logged instead of raised: a raising job would stop all others.
+
+    That a database is away is said once, by whichever job meets it first.
+    """
 
     def run() -> None:
         try:
             work()
-        except Exception:
-            log.exception("a periodic job failed; it is tried again at its next time", job=name)
+        except Exception as error:
+            if not absences.noticed(error, name):
+                log.exception("a periodic job failed; it is tried again at its next time", job=name)
+        else:
+            absences.over(name)
 
     return run
 

@@ -32,8 +32,10 @@ def configure(level: int = logging.WARNING, *, part: str = "", environment: Mapp
     logging.basicConfig(
         level=max(level, logging.WARNING), stream=sys.stderr, format=f"%(asctime)s {part} %(name)s %(message)s"
     )
-    # every try that fails; what came of them all is said in one sentence, which a person must not have to look for
-    logging.getLogger("elastic_transport").setLevel(logging.NOTSET if part else logging.ERROR)
+    # each try that fails; what came of them all is said in one sentence, which a person must not have to look for
+    for name in ("elastic_transport", "elasticsearch", "psycopg"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)  # connections that a dead server leaves behind
 
 
 def _renderer() -> structlog.typing.Processor:

@@ -16,6 +16,7 @@ from pipeline.configuration import Configuration
 from sturmwarte import logs
 from sturmwarte.lock import service_lock
 from sturmwarte.supervise import Patience, Supervisor
+from sturmwarte.waiting import when_there
 
 CLOCK = "STURMWARTE_CLOCK"
 PARTS = ("crawl", "watch", "serve")
@@ -35,8 +36,9 @@ def run(
 
     With some of ``parts`` only, any number of such processes may run beside each other. ``beside``: further files on
     the same data folder; the same parts run once more for each of them.
-    ``started`` is called once nothing is in the way any more. Raises ConfigurationError, AlreadyRunning,
-    StateVersion, SecretMissing before anything is started.
+    ``started`` is called once nothing is in the way any more; a server that is away is waited for. Raises
+    ConfigurationError, AlreadyRunning, StateVersion, StateUnavailable, StoreError, SecretMissing before anything is
+    started.
     """
     from pipeline.toml import load
     from sturmwarte.registry import build_registry
@@ -46,8 +48,10 @@ def run(
     logs.configure(logging.INFO, part="run" if len(parts) > 1 else parts[0], environment=environment)
     stop = stop or Event()
     with service_lock(configuration.data, beside_others=tuple(parts) != PARTS) as held:
-        prepare(configuration, configuration.data, clock_from(environment))
         stop_on_signals(stop)
+        when_there(lambda: prepare(configuration, configuration.data, clock_from(environment)), stop)
+        if stop.is_set():
+            return
         started()
         wanted = commands(path, configuration.data, parts)
         for number, other in enumerate(beside, start=2):

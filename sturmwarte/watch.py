@@ -18,7 +18,7 @@ from pipeline.configuration import Configuration
 from pipeline.state.database import State
 from pipeline.state.tables import meta
 from pipeline.state.workers import worker_name
-from pipeline.store.protocol import Store, StoreError
+from pipeline.store.protocol import Store
 from pipeline.store.side import side_of
 from sturmwarte.jobs import Background, Jobs, guarded
 
@@ -122,13 +122,10 @@ def deliver(configuration: Configuration, state: State, clock: Clock, worker: st
 
 
 def tell(configuration: Configuration, store: Store, state: State, clock: Clock) -> None:
-    """Write beside mentions what happened; what cannot be written now is written later."""
+    """Write beside mentions what happened. Raises StoreError; what cannot be written now is written later."""
     from alerts import chronicle
 
-    try:
-        chronicle.write(configuration, store, state, clock.now())
-    except StoreError as error:
-        log.warning("events and series are written later", reason=str(error))
+    chronicle.write(configuration, store, state, clock.now())
 
 
 def keep_house(configuration: Configuration, store: Store, state: State, clock: Clock) -> None:

@@ -24,6 +24,7 @@ from crawlers.spider import SourceSpider
 from crawlers.upkeep import Upkeep
 from crawlers.visiting import House, Pipeline, Visitor
 from crawlers.workers import take_back
+from pipeline.absence import absences
 from pipeline.clock import Clock
 from pipeline.configuration import Configuration
 from pipeline.state.database import State
@@ -215,8 +216,10 @@ class Crawl:
             for row in await asyncio.to_thread(self._claim, free, None):
                 self._begin(row)
             await asyncio.to_thread(self._mark_late)
-        except Exception:
-            log.exception("the crawl cannot look for work")
+            absences.over("crawl")
+        except Exception as error:
+            if not absences.noticed(error, "crawl"):
+                log.exception("the crawl cannot look for work")
             await asyncio.sleep(_TICK)
 
     async def _finish(self, stop: threading.Event) -> None:
@@ -243,7 +246,8 @@ class Crawl:
             if error is None:
                 reports.append(task.result())
             else:
-                log.error("visit failed", source=name, reason=repr(error), exc_info=error)
+                if not absences.noticed(error, "crawl"):
+                    log.error("visit failed", source=name, reason=repr(error), exc_info=error)
                 reports.append(await asyncio.to_thread(self._given_up, name, error))
         return reports
 
@@ -269,7 +273,8 @@ class Crawl:
                 scheduling.postpone(connection, name, self._clock.now() + timedelta(minutes=1))
                 state = note_trouble(connection, name, reason)
         except Exception as trouble:
-            log.error("the source could not be freed", source=name, reason=repr(trouble))
+            if not absences.noticed(trouble, "crawl"):
+                log.error("the source could not be freed", source=name, reason=repr(trouble))
         answer = Answer.ERROR
         return VisitReport(
             source=name, state=state, complete=False, items=0, fetches=0, answer=answer, reason=reason, applied=False
@@ -302,8 +307,9 @@ class Crawl:
             if self._active:
                 try:
                     await asyncio.to_thread(self._renew, list(self._active))
-                except Exception:
-                    log.exception("leases could not be renewed")
+                except Exception as error:
+                    if not absences.noticed(error, "crawl"):
+                        log.exception("leases could not be renewed")
 
     def _renew(self, names: list[str]) -> None:
         with self._state.begin(by_rows=True) as connection:

@@ -10,6 +10,7 @@ import structlog
 
 from crawlers.raw import RawPages
 from crawlers.visiting import Pipeline
+from pipeline.absence import absences
 from pipeline.clock import Clock
 from pipeline.configuration import Configuration
 from pipeline.state.database import State
@@ -31,15 +32,18 @@ class Upkeep:
         """Drain the spool; once an hour, purge."""
         try:
             pipeline.drain()
-        except Exception:
-            log.exception("the spool could not be drained")
+            absences.over("upkeep")
+        except Exception as error:
+            if not absences.noticed(error, "upkeep"):
+                log.exception("the spool could not be drained")
         now = self._clock.now()
         if self._purged is None or now - self._purged >= _PURGE_EVERY:
             self._purged = now
             try:
                 self.purge(configuration, now)
-            except Exception:
-                log.exception("old pages could not be purged")
+            except Exception as error:
+                if not absences.noticed(error, "upkeep"):
+                    log.exception("old pages could not be purged")
 
     def purge(self, configuration: Configuration, now: datetime) -> None:
         """Remove raw pages and fetch records older than their retention."""

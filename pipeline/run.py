@@ -11,6 +11,7 @@ import structlog
 from msgspec.structs import replace
 from sqlalchemy.exc import OperationalError
 
+from pipeline.absence import absences
 from pipeline.clock import Clock
 from pipeline.draft import Draft, Step, placed
 from pipeline.identity import uid_of
@@ -81,7 +82,7 @@ class Pipeline:
             try:
                 return self._drain()
             except StoreError as error:
-                log.warning("store still unavailable", reason=str(error))
+                absences.noticed(error, "spool")
                 return 0
 
     def spool_watermark(self, source: str, at: datetime) -> bool:
@@ -133,7 +134,7 @@ class Pipeline:
             processed, quarantined = self._process(list(drafts.values()))
             fed = self._write(processed)
         except StoreError as error:
-            log.warning("store unavailable, spooling", reason=str(error))
+            absences.noticed(error, "spool")
             fresh = [Draft(draft.item, draft.uid) for draft in drafts.values()]
             processed, quarantined = self._process(fresh, without="story")
             self.spool.append([Waiting(mention=self._mention(draft)) for draft in processed])
@@ -171,6 +172,7 @@ class Pipeline:
         if not drafts:
             return Fed()
         written = self.store.write([self._mention(draft) for draft in drafts])
+        absences.over("spool")
         refused = {uid for uid, _ in written.refused}
         rejected = written.rejected
         self._quarantine([(_nameless(draft.item), rejected[draft.uid]) for draft in drafts if draft.uid in rejected])
@@ -203,6 +205,7 @@ class Pipeline:
         if not self.spool.segments():
             return 0
         drained = self.spool.drain(self._write_late, self._set_watermark)
+        absences.over("spool")
         log.info("spool drained", mentions=drained)
         return drained
 

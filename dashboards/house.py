@@ -5,18 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from threading import Lock
 
+from dashboards.probe import Probe
 from pipeline.clock import Clock
 from pipeline.configuration import Configuration
 from pipeline.erasure import erased_in
 from pipeline.mention import Mention
+from pipeline.query.tree import EVERYTHING
 from pipeline.state.database import State
 from pipeline.state.opening import connect_state, version_of
 from pipeline.state.place import on_server
 from pipeline.store.opening import open_store
-from pipeline.store.protocol import Store
+from pipeline.store.protocol import Store, StoreError
 
 UID = re.compile(r"[0-9a-f]{32}")
 MENTIONS, STATE = "mentions.db", "state.db"
@@ -38,6 +41,7 @@ class House:
         self._lock = Lock()
         self._store: tuple[tuple[int, int], Store] | None = None
         self._state: tuple[tuple[int, int], State] | None = None
+        self.store_probe = Probe(self._store_trouble)
 
     def store(self) -> Store:
         """The mention store, read-only. Raises NotReady before the first crawl has made it."""
@@ -60,6 +64,16 @@ class House:
                     raise NotReady("the state database")
                 self._state = (identity, opened)
             return self._state[1]
+
+    def _store_trouble(self) -> str:
+        """Why the mention store does not answer; empty where it does, or is not to be expected to yet."""
+        try:
+            self.store().search(EVERYTHING, start=self.clock.now() - timedelta(hours=1), limit=1)
+        except NotReady:
+            return ""
+        except (StoreError, OSError) as error:
+            return str(error)
+        return ""
 
     def mention(self, uid: str) -> Mention | None:
         """The mention of that uid as it stands, if there is one. Raises NotReady."""

@@ -1,4 +1,4 @@
-"""The strip above every page: what makes the numbers incomplete. Read from the state database."""
+"""The strip above every page: what makes the numbers incomplete, or keeps them from being shown."""
 
 from __future__ import annotations
 
@@ -33,19 +33,27 @@ def strip_of(reader: Reader) -> list[Notice]:
     try:
         notices = [*_messages(reader), *_sources(reader), *_demonstration(reader)]
     except (StateUnavailable, OperationalError):
-        return [_unknown(reader)]
-    return sorted(notices, key=lambda notice: notice.kind != "warning")
+        notices = [_away(reader, "stateless")]
+    return [*_store(reader), *sorted(notices, key=lambda notice: notice.kind != "warning")]
 
 
-def _unknown(reader: Reader) -> Notice:
-    """Nobody can say what is missing: the error page, too, is shown with this."""
+def _store(reader: Reader) -> list[Notice]:
+    """That mentions cannot be read now."""
+    trouble = reader.house.store_probe.trouble()
+    if trouble == "":
+        return []
+    return [_away(reader, "storeless", reason=trouble or reader.speech.say("pages.strip.storeless.late"))]
+
+
+def _away(reader: Reader, what: str, **values: object) -> Notice:
+    """A database does not answer: the error page, too, is shown with this."""
     say = reader.speech.say
     return Notice(
         kind="warning",
-        lead=say("pages.strip.stateless.lead"),
-        text=say("pages.strip.stateless.text"),
+        lead=say(f"pages.strip.{what}.lead"),
+        text=say(f"pages.strip.{what}.text", **values),
         path="/healthz",
-        path_text=say("pages.strip.stateless.path"),
+        path_text=say(f"pages.strip.{what}.path"),
     )
 
 

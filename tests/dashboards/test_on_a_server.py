@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from threading import Event
 
 import pytest
 from fastapi.testclient import TestClient
 from postgres import Postgres, server_table
 from webhouse import Enter, form_token, seeded
 
+from dashboards.probe import FRESH, Probe
 from pipeline.configuration import StateTable
 from pipeline.state.copying import copy_state
 from pipeline.state.opening import open_state
@@ -69,6 +72,46 @@ def test_a_server_without_tables_is_waited_for(postgres: Postgres, folder: Path,
     client = enter(folder, state=server_table(postgres, empty=True))
     health = client.get("/healthz")
     assert (health.status_code, health.json()["state"]) == (503, "the state database is not there yet")
+
+
+STORELESS = {"en": "The mention store does not answer.", "de": "Der Speicher der Erwähnungen antwortet nicht."}
+
+
+@pytest.mark.parametrize("language", STORELESS)
+@pytest.mark.parametrize("path", ["/", "/sources", "/sources/portal-d", "/incidents", "/mentions", "/api"])
+def test_every_page_says_that_the_store_does_not_answer(folder: Path, enter: Enter, path: str, language: str) -> None:
+    away = {"engine": "elasticsearch", "urls": ["http://127.0.0.1:9"], "patience": "0s"}
+    told = enter(folder, store=away).get(path, headers={"Accept-Language": language}).text
+    assert told.count(STORELESS[language]) == 1 and "nothing listens there" in told
+
+
+def test_a_page_says_nothing_of_a_store_that_answers(browser: TestClient) -> None:
+    assert STORELESS["en"] not in browser.get("/sources", headers={"Accept-Language": "en"}).text
+
+
+def test_a_store_that_hangs_hangs_no_page() -> None:
+    asked, go, now = list[int](), Event(), [100.0]
+
+    def ask() -> str:
+        asked.append(1)
+        go.wait(90)
+        return "" if len(asked) == 1 else "away"
+
+    probe = Probe(ask, patience=0.0, monotonic=lambda: now[0])
+    assert (probe.trouble(), probe.trouble(), len(asked)) == (None, None, 1)
+    go.set()
+    assert until(probe.trouble) == ""
+    now[0] += FRESH
+    assert until(probe.trouble) == "away" and len(asked) == 2
+
+
+def until(look: Callable[[], str | None]) -> str:
+    """The first answer."""
+    deadline = time.monotonic() + 90
+    while (found := look()) is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return found
 
 
 def test_a_server_that_does_not_answer_is_said(folder: Path, enter: Enter) -> None:

@@ -63,7 +63,8 @@ class Background:
     """Work that may wait for the network, in a thread of its own; at most one at a time."""
 
     def __init__(self, name: str, work: Work) -> None:
-        self._work = guarded(name, work)
+        # a name of its own: that the work was begun, which may be a job, too, does not say that it was done
+        self._work = guarded(f"{name} in the background", work)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix=name)
         self._running: Future[None] | None = None
 

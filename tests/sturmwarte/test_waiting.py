@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import wait
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -66,6 +67,19 @@ def test_a_job_that_meets_a_server_away_leaves_no_traceback(monkeypatch: pytest.
         ("error", True),
         ("info", False),
     ]
+
+
+def test_work_in_the_background_that_is_only_begun_does_not_end_an_absence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "absences", Absences())
+    background = jobs.Background("chronicle", failing(*[StoreAway("away")] * 3))
+    begun = jobs.guarded("chronicle", background)
+    with capture_logs() as lines:
+        for _ in range(3):
+            begun()
+            wait([background._running] if background._running else [])
+        begun()
+        background.close()
+    assert [line["log_level"] for line in lines] == ["warning", "info"]
 
 
 @pytest.fixture

@@ -83,6 +83,7 @@ def main(part: str, path: Path, folder: Path) -> None:
     """Run one part on a data folder until SIGTERM."""
     from pipeline.state.opening import open_state
     from sturmwarte.live import LiveConfiguration, Recorder
+    from sturmwarte.presence import present
     from sturmwarte.registry import build_registry
 
     time.tzset()
@@ -95,8 +96,9 @@ def main(part: str, path: Path, folder: Path) -> None:
     state = when_there(lambda: open_state(folder, live().state), stop)
     if state is not None:  # else told to end while still coming up
         recorder.record_in(state)
-        when_there(lambda: look(live().store, folder, clock), stop)
-        when_there(lambda: PARTS[part](live, folder, clock, stop), stop)
+        with present(part, state, clock):
+            when_there(lambda: look(live().store, folder, clock), stop)
+            when_there(lambda: PARTS[part](live, folder, clock, stop), stop)
 
 
 if __name__ == "__main__":

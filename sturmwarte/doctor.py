@@ -21,17 +21,21 @@ from pipeline.findings import Finding
 from pipeline.secrets import SecretMissing
 from pipeline.spool import Spool
 from pipeline.state.database import State
-from pipeline.state.place import on_server
+from pipeline.state.opening import StateUnavailable, StateVersion
+from pipeline.state.place import StateAddress, on_server
 from pipeline.state.tables import outbox, source
 from pipeline.store.opening import connected, is_there
-from pipeline.store.protocol import Store
+from pipeline.store.protocol import Store, StoreError
 from pipeline.words import OutboxState, SourceState
+from sturmwarte.presence import present_of
 
 LOW_DISK = 1_000_000_000
 """Bytes; below this the disk counts as nearly full."""
 WAITS_TOO_LONG = timedelta(hours=1)
 SILENT_TOO_LONG = timedelta(hours=1)
-"""Without an evaluation for this long nobody watches, while the service runs."""
+"""Without an evaluation for this long something is wrong, while somebody watches."""
+_SENTENCES = (StoreError, StateUnavailable, StateVersion, StateAddress, SecretMissing)
+"""Errors that say themselves what is wrong and what to do."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,8 @@ def _opened(name: str, opens: Callable[[], Any], look: Callable[[Any], Iterator[
         with closing(opens()) as part:
             yield from look(part)
     except Exception as error:  # whatever is wrong with a part, the doctor must name it and go on
-        yield Check(name, False, "unavailable", {"error": f"{type(error).__name__}: {error}"})
+        said = str(error) if isinstance(error, _SENTENCES) else f"{type(error).__name__}: {error}"
+        yield Check(name, False, "unavailable", {"error": said})
 
 
 def _versions() -> Check:
@@ -114,7 +119,8 @@ def _service(folder: Path) -> Check:
     from sturmwarte.lock import running_service
 
     pid = running_service(folder)
-    return Check("service", True, "running" if pid else "stopped", {"pid": str(pid or "")})
+    phrase = "stopped" if pid is None else "running" if pid else "running_elsewhere"
+    return Check("service", True, phrase, {"pid": str(pid or "")})
 
 
 def _store(store: Store) -> Iterator[Check]:
@@ -135,9 +141,19 @@ def _state(patient: Patient, state: State) -> Iterator[Check]:
             yield Check("configuration", False, "rejected", {"text": rejected})
         yield from _sources(connection)
         yield from _outbox(connection, now)
-        yield _evaluation(connection, now, patient)
+        yield from _parts(patient.configuration, connection, now)
+        watched = bool(present_of(connection, "watch", now))
+        yield _evaluation(connection, now, watched)
         if patient.configuration.store.engine == "elasticsearch":
-            yield _beside(connection)
+            yield _beside(connection, watched)
+
+
+def _parts(configuration: Configuration, connection: sa.Connection, now: datetime) -> Iterator[Check]:
+    """Whether somebody reads the sources, and somebody watches the brands, on whatever machine."""
+    for part, needed in (("crawl", configuration.sources), ("watch", configuration.brands)):
+        if needed:
+            n = len(present_of(connection, part, now))
+            yield Check(part, n > 0, f"{part}_runs" if n else f"{part}_missing", {"n": n})
 
 
 def _sources(connection: sa.Connection) -> Iterator[Check]:
@@ -175,23 +191,23 @@ def _stuck(connection: sa.Connection) -> Iterator[Check]:
         yield Check("outbox", False, "given_up", {"n": found.failed, "reason": found.failure})
 
 
-def _evaluation(connection: sa.Connection, now: datetime, patient: Patient) -> Check:
-    from sturmwarte.lock import running_service
+def _evaluation(connection: sa.Connection, now: datetime, watched: bool) -> Check:
     from sturmwarte.watch import last_look
 
     last = last_look(connection)
     if last is None:
         return Check("evaluation", True, "never_evaluated")
-    running = running_service(patient.folder) is not None
-    return Check("evaluation", not running or now - last < SILENT_TOO_LONG, "evaluated", {"at": last})
+    return Check("evaluation", not watched or now - last < SILENT_TOO_LONG, "evaluated", {"at": last})
 
 
-def _beside(connection: sa.Connection) -> Check:
+def _beside(connection: sa.Connection, watched: bool) -> Check:
     """Up to when events and series are written for other dashboards; behind while the server takes none."""
     from alerts.chronicle import written
     from sturmwarte.watch import last_look
 
     looked, told = last_look(connection), written(connection)
+    if told is None and watched and looked is not None:  # the first time follows the first evaluation at once
+        return Check("beside", False, "beside_fails")
     if told is None:
         return Check("beside", True, "never_beside")
     return Check("beside", looked is None or looked - told < SILENT_TOO_LONG, "beside", {"at": told})

@@ -15,10 +15,10 @@ WAIT = 15.0
 
 
 class AlreadyRunning(Exception):
-    """Another service works on the folder; ``pid`` is its process."""
+    """Another service works on the folder; ``pid`` is its process, 0 where that cannot be told."""
 
     def __init__(self, folder: Path, pid: int) -> None:
-        super().__init__(f"{folder}: a service is running already (process {pid})")
+        super().__init__(f"{folder}: a service is running already" + (f" (process {pid})" if pid else ""))
         self.folder, self.pid = folder, pid
 
 
@@ -33,8 +33,9 @@ def service_lock(folder: Path, wait: float = WAIT, *, beside_others: bool = Fals
     descriptor = os.open(folder / FILE, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         _acquire(descriptor, folder, wait, fcntl.LOCK_SH if beside_others else fcntl.LOCK_EX)
+        held = [pid for pid in _pids(descriptor) if _alive(pid)] if beside_others else []
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        os.pwrite(descriptor, "".join(f"{pid}\n" for pid in [*held, os.getpid()]).encode(), 0)
         yield descriptor
     finally:
         os.close(descriptor)
@@ -44,13 +45,16 @@ def _acquire(descriptor: int, folder: Path, wait: float, kind: int) -> None:
     deadline = time.monotonic() + wait
     while not _try(descriptor, kind):
         pid = _pid(descriptor)
-        if _alive(pid) or time.monotonic() >= deadline:
+        if pid or time.monotonic() >= deadline:
             raise AlreadyRunning(folder, pid)
         time.sleep(0.1)
 
 
 def running_service(folder: Path) -> int | None:
-    """The process that holds the folder; None where nobody does."""
+    """A process that holds the folder; None where nobody does, 0 where those who do cannot be told from here.
+
+    Those are children of a service that was killed, which are about to end, or processes of another machine.
+    """
     try:
         descriptor = os.open(folder / FILE, os.O_RDWR)
     except OSError:
@@ -70,8 +74,12 @@ def _try(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
 
 
 def _pid(descriptor: int) -> int:
-    text = os.pread(descriptor, 20, 0).strip()
-    return int(text) if text.isdigit() else 0
+    """The first that is written down and lives; 0 where none does."""
+    return next((pid for pid in _pids(descriptor) if _alive(pid)), 0)
+
+
+def _pids(descriptor: int) -> list[int]:
+    return [int(word) for word in os.pread(descriptor, 4096, 0).split() if word.isdigit()]
 
 
 def _alive(pid: int) -> bool:

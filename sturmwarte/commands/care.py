@@ -91,4 +91,4 @@ def _nobody_works(here: Desk) -> None:
 
     pid = running_service(here.folder)
     if pid is not None:
-        raise Refused("care.service_runs", pid=str(pid))
+        raise Refused("care.service_runs", pid=str(pid or "?"))

@@ -169,7 +169,7 @@ def _alone(*desks: Desk) -> Iterator[None]:
         for folder in sorted({here.folder.absolute() for here in desks}):
             pid = running_service(folder)
             if pid is not None:
-                raise Refused("care.service_runs", pid=str(pid))
+                raise Refused("care.service_runs", pid=str(pid or "?"))
             stack.enter_context(service_lock(folder, wait=0))
         yield
 

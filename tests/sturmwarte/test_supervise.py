@@ -120,6 +120,22 @@ def test_the_lock_of_a_killed_service_is_held_by_its_children_until_they_end(tmp
         assert running_service(tmp_path) == os.getpid()
 
 
+def test_no_dead_process_is_named_while_another_holds_the_folder(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from sturmwarte.lock import service_lock\n"
+        "with service_lock(Path(sys.argv[1]), beside_others=True):\n"
+        "    pass\n"
+    )
+    with service_lock(tmp_path, beside_others=True):
+        subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, timeout=90)
+        assert running_service(tmp_path) == os.getpid()
+    with service_lock(tmp_path, beside_others=True):
+        (tmp_path / "service.lock").write_text("999999999\n", "ascii")  # of another machine
+        assert running_service(tmp_path) == 0
+
+
 def test_a_part_ends_when_its_parent_is_gone(tmp_path: Path) -> None:
     code = (
         "from threading import Event\n"

@@ -13,12 +13,16 @@ from contextlib import closing
 from pathlib import Path
 from threading import Event
 
+import structlog
+
 from pipeline.clock import Clock
 from pipeline.configuration import Configuration, StoreTable
 from sturmwarte import logs
+from sturmwarte.addresses import AddressUnusable, require_address
 from sturmwarte.service import clock_from, stop_on_signals
 from sturmwarte.waiting import when_there
 
+log = structlog.get_logger()
 Load = Callable[[], Configuration]
 GRACE = 10.0
 
@@ -43,6 +47,11 @@ def serve(load: Load, folder: Path, clock: Clock, stop: Event) -> None:
     from dashboards.serve import serve as serve_app
 
     web = load().web
+    try:
+        require_address(web.host, web.port)
+    except AddressUnusable as error:  # the configuration has moved the pages to where they cannot be shown
+        log.error("the pages cannot be shown: change [web] port", reason=str(error))
+        sys.exit(2)
 
     def moved() -> None:
         while not stop.wait(2.0):

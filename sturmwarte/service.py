@@ -14,6 +14,7 @@ from threading import Event
 from pipeline.clock import Clock, ScaledClock, SystemClock
 from pipeline.configuration import Configuration
 from sturmwarte import logs
+from sturmwarte.addresses import require_address
 from sturmwarte.lock import service_lock
 from sturmwarte.supervise import Patience, Supervisor
 from sturmwarte.waiting import when_there
@@ -37,8 +38,8 @@ def run(
     With some of ``parts`` only, any number of such processes may run beside each other. ``beside``: further files on
     the same data folder; the same parts run once more for each of them.
     ``started`` is called once nothing is in the way any more; a server that is away is waited for. Raises
-    ConfigurationError, AlreadyRunning, StateVersion, StateUnavailable, StoreError, SecretMissing before anything is
-    started.
+    ConfigurationError, AlreadyRunning, StateVersion, StateUnavailable, StoreError, SecretMissing, AddressUnusable
+    before anything is started.
     """
     from pipeline.toml import load
     from sturmwarte.registry import build_registry
@@ -48,6 +49,9 @@ def run(
     logs.configure(logging.INFO, part="run" if len(parts) > 1 else parts[0], environment=environment)
     stop = stop or Event()
     with service_lock(configuration.data, beside_others=tuple(parts) != PARTS) as held:
+        if "serve" in parts:
+            for web in (configuration.web, *(load(other, build_registry()).web for other in beside)):
+                require_address(web.host, web.port)
         stop_on_signals(stop)
         when_there(lambda: prepare(configuration, configuration.data, clock_from(environment)), stop)
         if stop.is_set():

@@ -18,6 +18,7 @@ from sturmwarte.commands.shared import (
     ByOption,
     ConfigOption,
     Desk,
+    JsonLinesOption,
     JsonOption,
     Refused,
     desk,
@@ -50,7 +51,7 @@ def mentions(
     limit: Annotated[int, typer.Option("--limit", min=1, help="option.limit")] = 50,
     as_of: Annotated[str | None, typer.Option("--as-of", metavar="TIME", help="option.as_of")] = None,
     config: ConfigOption = None,
-    as_json: JsonOption = False,
+    as_json: JsonLinesOption = False,
 ) -> None:
     """help.mentions"""
     from pipeline.rows import mention_row

@@ -26,6 +26,8 @@ from sturmwarte.commands.shared import (
 )
 from sturmwarte.speech import speech_for
 
+LARGEST_PORT = 65_535
+
 if TYPE_CHECKING:
     from crawlers.ledger import VisitReport
 
@@ -122,14 +124,28 @@ def demo(
 
     if workers is not None and servers is None:
         raise Refused("demo.workers_need_servers")
-    speech = speech_for()
+    speech, workers = speech_for(), workers or (1 if servers is None else 2)
+    _require_ports(range(port, port + workers))
     note(speech.say("command.demo.started"))
     try:
         run_demo(
             port=port,
             say=lambda what, **values: note(speech.say(f"command.demo.{what}", **values)),
             servers=servers,
-            workers=workers or (1 if servers is None else 2),
+            workers=workers,
         )
     except NoServers as error:
         raise Refused("demo.no_servers", file=str(error)) from error
+
+
+def _require_ports(ports: range) -> None:
+    """Raises Refused where the pages of the demonstration cannot be shown there."""
+    from sturmwarte.addresses import AddressUnusable, require_address
+
+    if ports[-1] > LARGEST_PORT:
+        raise Refused("demo.ports_end", n=len(ports), last=str(LARGEST_PORT - len(ports) + 1))
+    for port in ports:
+        try:
+            require_address("127.0.0.1", port)
+        except AddressUnusable:
+            raise Refused("demo.port_taken", port=str(port)) from None

@@ -35,6 +35,7 @@ FILE = "sturmwarte.toml"
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="option.config")]
 JsonOption = Annotated[bool, typer.Option("--json", help="option.json")]
+JsonLinesOption = Annotated[bool, typer.Option("--json", help="option.json_lines")]
 ByOption = Annotated[str | None, typer.Option("--by", metavar="NAME", help="option.by")]
 
 P = ParamSpec("P")
@@ -89,6 +90,11 @@ def _told(error: Exception) -> tuple[str, int] | None:
         return error.text(speech), USAGE  # type: ignore[attr-defined]
     if name in ("BackupError", "StateAddress", "CopyRefused", "BadParameter", "NothingCrawled", "IncidentClosed"):
         return str(error), USAGE
+    if name == "CopyDiffers":
+        return str(error), WRONG
+    if name == "AddressUnusable":
+        where = {"host": error.host, "port": str(error.port), "error": error.reason}  # type: ignore[attr-defined]
+        return speech.say("command.address_unusable" if where["error"] else "command.port_taken", **where), USAGE
     if name == "UnknownIncident":
         return speech.say("command.unknown_incident", name=str(error)), USAGE
     if name == "NotReady":

@@ -227,6 +227,12 @@ def test_doctor_of_an_empty_folder_is_well(run: Run) -> None:
     assert {check["name"] for check in found["checks"]} >= {"version", "folder", "disk", "spool", "quarantine"}
 
 
+def test_the_help_of_mentions_says_what_json_it_prints(run: Run) -> None:
+    _, out, _ = run("mentions", "--help")
+    assert "NDJSON" in out and "one JSON document for machines" not in " ".join(out.split())
+    assert "NDJSON" not in run("incidents", "--help")[1]
+
+
 def test_german_is_spoken_where_the_locale_says_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
     code, _, err = run("run")

@@ -24,6 +24,10 @@ class CopyRefused(Exception):
     """Nothing was copied; the message says why and what to do."""
 
 
+class CopyDiffers(CopyRefused):
+    """What arrived is not what was sent; nothing was kept."""
+
+
 class Copied(msgspec.Struct, frozen=True, kw_only=True):
     """One table that stands in both databases alike."""
 
@@ -38,7 +42,8 @@ def copy_state(source: State, target: State, progress: Progress = lambda rows: N
 
     The source is read as it stands at one moment. The target gets everything in one transaction, in which count and
     checksum of each table are compared with the source's before it is committed. ``progress`` is told how many more
-    rows are done. Raises CopyRefused where the source is of another version, or the target holds anything.
+    rows are done. Raises CopyRefused where the source is of another version, or the target holds anything, and
+    CopyDiffers where what arrived is something else; then the target stays empty.
     """
     if opening.version_of(source) != opening.HEAD:
         raise CopyRefused(f"{opening.place_of(source)} is not of version {opening.HEAD}: run 'sturmwarte upgrade'")
@@ -49,7 +54,7 @@ def copy_state(source: State, target: State, progress: Progress = lambda rows: N
         for copied in done:
             found = _summed(new, metadata.tables[copied.table])
             if found != copied:
-                raise CopyRefused(f"{copied.table} arrived otherwise: {found} instead of {copied}; nothing was kept")
+                raise CopyDiffers(f"{copied.table} arrived otherwise: {found} instead of {copied}; nothing was kept")
         _continue_numbers(new)
     return done
 

@@ -12,8 +12,10 @@ import pytest
 import sqlalchemy as sa
 
 from pipeline.configuration import StateTable
-from pipeline.state import opening
-from pipeline.state.opening import open_state
+from pipeline.state import copying, opening
+from pipeline.state.copying import Copied
+from pipeline.state.database import State
+from pipeline.state.opening import StateAway, open_state
 from pipeline.state.tables import meta, source
 from sturmwarte import command
 from sturmwarte.lock import service_lock
@@ -56,6 +58,44 @@ def test_there_and_back(place: Path, capsys: Any, monkeypatch: Any, postgres_tab
     assert code == 0 and "1 rows from the PostgreSQL database" in out
     with closing(open_state(place / "data")) as state, state.read() as connection:
         assert connection.execute(sa.select(meta)).all() == [("a", "b")]
+
+
+def test_what_arrives_otherwise_is_no_wrong_usage(
+    place: Path, capsys: Any, monkeypatch: Any, postgres_table: StateTable
+) -> None:
+    def other(connection: Any, table: Any) -> Copied:
+        return Copied(table=str(table.name), rows=-1, checksum="")
+
+    monkeypatch.setenv("STURMWARTE_STATE_URL", postgres_table.url.get_secret_value())
+    monkeypatch.setattr(copying, "_summed", other)
+    code, _, err = run(capsys, "state", "copy", "--to", "postgresql")
+    assert code == 1 and "arrived otherwise" in err and "nothing was kept" in err
+
+
+@pytest.mark.parametrize(
+    ("said", "refuses"),
+    [
+        ('FATAL:  password authentication failed for user "warte"', "refuses the password or the user"),
+        ("FATAL:  Passwort-Authentifizierung für Benutzer »warte« fehlgeschlagen", "refuses the password or the user"),
+        ("fe_sendauth: no password supplied", "refuses the password or the user"),
+        ('FATAL:  no pg_hba.conf entry for host "192.0.2.1", user "warte"', "refuses the user"),
+        ('FATAL:  role "warte" does not exist', "refuses the user"),
+        ('FATAL:  database "warte" does not exist', "refuses the database"),
+        ("FATAL:  Datenbank »warte« existiert nicht", "refuses the database"),
+    ],
+)
+def test_a_server_that_refuses_is_not_called_unreachable(said: str, refuses: str) -> None:
+    error = sa.exc.OperationalError("", {}, Exception(f'connection to server at "db", port 5432 failed: {said}'))
+    with closing(State("postgresql://warte:geheim@db/warte")) as state:
+        told = opening._unanswered(state, error)
+    assert not isinstance(told, StateAway)
+    assert refuses in str(told) and "cannot be reached" not in str(told) and "geheim" not in str(told)
+
+
+@pytest.mark.parametrize("said", ["Connection refused", "FATAL:  the database system is starting up"])
+def test_a_server_that_is_away_or_starting_is_waited_for(said: str) -> None:
+    with closing(State("postgresql://warte@db/warte")) as state:
+        assert isinstance(opening._unanswered(state, sa.exc.OperationalError("", {}, Exception(said))), StateAway)
 
 
 def test_not_while_the_service_runs(place: Path, capsys: Any, monkeypatch: Any, postgres_table: StateTable) -> None:

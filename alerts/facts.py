@@ -65,6 +65,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     copies: int
     without_author: int
     late: int
+    earlier: int = 0
+    """Of the critical posts those that were published before the window: a search by that time does not find them."""
     persons_expected: float | None
     persons_low: int | None
     persons_high: int | None

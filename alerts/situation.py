@@ -201,6 +201,7 @@ def build(configuration: Configuration, store: Store, picture: Picture, now: dat
         copies=sum(cell.copies for cell in store.series(brand, start, end)),
         without_author=persons.without_author,
         late=sum(mention.late for mention in negative),
+        earlier=sum(mention.event_time < start for mention in negative),
         persons_expected=None if expected is None else round(expected * ratio, 1),
         persons_low=None if low is None else round(low * ratio),
         persons_high=None if high is None else max(1, round(high * ratio)),

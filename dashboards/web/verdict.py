@@ -169,9 +169,14 @@ def behind(facts: Facts, tone: str, **more: object) -> str:
 
 
 def remarks_of(reader: Reader, facts: Facts) -> list[str]:
-    """What is in the numbers or is not: late ones, nameless ones, unscored ones, the most active three."""
+    """What is in the numbers or is not: late, nameless, unscored ones; what links miss; the most active three."""
     say = reader.speech.say
-    counts = {"late": facts.late, "without_author": facts.without_author, "not_scored": facts.not_scored}
+    counts = {
+        "late": facts.late,
+        "earlier": facts.earlier,
+        "without_author": facts.without_author,
+        "not_scored": facts.not_scored,
+    }
     said = [say(f"pages.remark.{name}", n=count) for name, count in counts.items() if count]
     if facts.posts >= 10 and facts.top3_posts:
         share = facts.top3_posts / facts.posts

@@ -58,7 +58,7 @@ def test_counts_by_hand(world: World) -> None:
     found = now_of(world)
     assert (found.window_start, found.window_end) == (NOW - timedelta(hours=3), NOW)
     assert (found.persons, found.posts, found.all_posts) == (5, 7, 23)
-    assert (found.copies, found.late, found.not_scored) == (1, 1, 1)
+    assert (found.copies, found.late, found.earlier, found.not_scored) == (1, 1, 0, 1)
     assert found.share is not None
     assert (found.share.n, found.share.value) == (22, pytest.approx(7 / 22))
     assert found.share.low < 7 / 22 < found.share.high

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from datetime import timedelta
 from html import unescape
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
-from webhouse import HOSTILE, NOW, configuration, seeded
+from msgspec.structs import replace
+from webhouse import HOSTILE, NOW, Enter, configuration, mention, seeded
 
 from alerts.situation import facts
 from dashboards.reader import LANGUAGES
@@ -65,6 +67,16 @@ def test_a_number_leads_to_its_mentions(browser: TestClient) -> None:
     path = unescape(re.findall(r'<dd><a href="(/mentions[^"]+)">28</a></dd>', page)[0])
     text = words(browser.get(path).text)
     assert "28 Personen, 28 Beiträge" in text
+
+
+def test_what_a_number_counts_and_its_link_does_not_find_is_said(folder: Path, enter: Enter) -> None:
+    late = mention("late", "Nordnetz gestört, Hotline schweigt.", at=NOW - timedelta(hours=4))
+    with closing(SqliteStore(folder / "mentions.db", clock=ManualClock(NOW))) as store:
+        store.write([replace(late, fed_bin=NOW - timedelta(minutes=30), late=True)])
+    page = enter(folder).get("/").text
+    path = unescape(re.findall(r'<dd><a href="(/mentions[^"]+)">29</a></dd>', page)[0])
+    assert "in der Suche hinter den Zahlen nicht dabei: 1" in words(page)
+    assert "28 Personen, 28 Beiträge" in words(enter(folder).get(path).text)
 
 
 def test_only_the_first_open_incident_has_a_filled_button(browser: TestClient) -> None:

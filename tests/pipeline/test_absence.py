@@ -5,10 +5,13 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 import structlog
+from elastic_transport import ConnectionError as NotConnected
+from elastic_transport import ConnectionTimeout, TlsError
 from structlog.testing import capture_logs
 
 from pipeline.absence import Absences, is_away
 from pipeline.state.opening import StateAway, StateUnavailable, StateVersion
+from pipeline.store.elastic.client import explain, refusal
 from pipeline.store.protocol import StoreAway, StoreError
 
 
@@ -88,3 +91,20 @@ Elsewhere.__module__ = "psycopg.errors"
 )
 def test_what_passes_by_waiting(error: Exception, away: bool) -> None:
     assert is_away(error) is away
+
+
+@pytest.mark.parametrize(
+    ("told", "away"),
+    [
+        (explain(NotConnected("Connection refused")), True),
+        (explain(ConnectionTimeout("timed out")), True),
+        (explain(TlsError("[SSL: CERTIFICATE_VERIFY_FAILED] unknown authority")), False),
+        (refusal(429, {"type": "es_rejected_execution_exception", "reason": "queue"}), True),
+        (refusal(401, {"type": "security_exception", "reason": "credentials"}), False),
+        (refusal(429, {"type": "cluster_block_exception", "reason": "index [x] blocked by: [T/12/disk]"}), True),
+        (refusal(503, {"type": "cluster_block_exception", "reason": "blocked by: [S/2/no master]"}), True),
+        (refusal(403, {"type": "cluster_block_exception", "reason": "index [x] blocked by: [F/8/write]"}), False),
+    ],
+)
+def test_what_elasticsearch_says(told: StoreError, away: bool) -> None:
+    assert is_away(told) is away

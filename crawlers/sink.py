@@ -14,7 +14,6 @@ from crawlers.fetches import said
 from crawlers.kit import kit_of, spider_of
 from crawlers.spider import SourceSpider
 from pipeline.item import Item, ResultList
-from pipeline.run import Fed
 from pipeline.state.database import State
 from pipeline.state.tables import result, result_list
 
@@ -26,11 +25,11 @@ SECONDS = 1.0
 class Feed(Protocol):
     """Where a visit's findings go. Both return only when what they were given is durable."""
 
-    def feed(self, items: Sequence[Item]) -> Fed:
+    async def feed(self, items: Sequence[Item]) -> None:
         """Items."""
         ...
 
-    def results(self, ranks: ResultList) -> None:
+    async def results(self, ranks: ResultList) -> None:
         """One run of one query."""
         ...
 
@@ -78,7 +77,7 @@ class Sink:
 
     async def _guarded(self, give: Any, what: Any) -> None:
         try:
-            await asyncio.to_thread(give, what)
+            await give(what)
         except Exception as error:
             log.error("findings could not be made durable", source=self._spider.job.source, reason=repr(error))
             self._spider.unfed = f"findings could not be made durable: {said(error)}"

@@ -19,6 +19,7 @@ from scrapy.utils.ssl import _make_ssl_context
 from twisted.python.failure import Failure
 
 from crawlers.fetches import Lost
+from crawlers.gathering import Gathering
 from crawlers.guard import Guard
 from crawlers.hosts import backoff_until
 from crawlers.kit import Kit
@@ -63,16 +64,16 @@ class Pipeline(Protocol):
 
 
 class StateFeed:
-    """Items into the pipeline, result lists into the state database."""
+    """Items into the pipeline, result lists into the state database; one for all visits of a process."""
 
     def __init__(self, pipeline: Pipeline, state: State) -> None:
-        self._pipeline, self._state = pipeline, state
+        self._state, self._gathering = state, Gathering(pipeline.feed)
 
-    def feed(self, items: Sequence[Item]) -> Fed:
-        return self._pipeline.feed(items)
+    async def feed(self, items: Sequence[Item]) -> None:
+        await self._gathering.feed(items)
 
-    def results(self, ranks: ResultList) -> None:
-        store_results(self._state, ranks)
+    async def results(self, ranks: ResultList) -> None:
+        await asyncio.to_thread(store_results, self._state, ranks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ class Visitor:
     """Makes visits. Whatever goes wrong in one becomes the state of its source."""
 
     def __init__(self, house: House) -> None:
-        self._house = house
+        self._house, self._feed = house, StateFeed(house.pipeline, house.state)
         self._running: set[Crawler] = set()
         self._stopping = False
         self._tls = cache(lambda: _make_ssl_context(for_visit(house.configuration)))
@@ -141,7 +142,7 @@ class Visitor:
             fetches=kit.fetches,
             pages=pages,
             validators=kit.validators,
-            not_before=self._left_alone_until(row),
+            not_before=await asyncio.to_thread(self._left_alone_until, row),
         )
 
     def _job(self, row: SourceRow) -> Job:
@@ -165,7 +166,7 @@ class Visitor:
             guard=Guard(house.configuration.crawl.allow_private),
             pacer=house.pacer,
             validators=Validators(house.state, row.id),
-            feed=StateFeed(house.pipeline, house.state),
+            feed=self._feed,
             keep=keep,
             tls=self._tls,
         )

@@ -25,7 +25,6 @@ from crawlers.sink import Sink, store_results
 from crawlers.spider import SourceSpider, beside
 from pipeline.configuration import Configuration, StateTable
 from pipeline.item import Item, RankedResult, ResultList
-from pipeline.run import Fed
 from pipeline.state.database import State
 from pipeline.state.opening import open_state
 from pipeline.state.tables import result, result_list
@@ -268,6 +267,13 @@ def test_two_workers_take_turns_at_a_host(state: State, monkeypatch: pytest.Monk
     assert min(later - earlier for earlier, later in pairwise(given)) >= timedelta(seconds=0.05)
 
 
+def test_a_host_that_another_process_holds_is_looked_at_less_and_less_often(state: State) -> None:
+    one = pacer(state, "one")
+    pauses = [one._pause(timedelta(0), held) for held in range(1, 9)]
+    assert pauses == [0.01, 0.02, 0.04, 0.08, 0.16, 0.25, 0.25, 0.25]
+    assert [one._pause(timedelta(seconds=wait), 0) for wait in (0.001, 0.1, 9)] == [0.005, 0.1, 0.25]
+
+
 def test_a_host_that_asked_for_long_is_not_waited_for(state: State) -> None:
     one = pacer(state, "one")
 
@@ -325,14 +331,11 @@ class Slow:
     def __init__(self) -> None:
         self.batches: list[int] = []
 
-    def feed(self, items: Any) -> Fed:
-        import time
-
-        time.sleep(0.02)
+    async def feed(self, items: Any) -> None:
+        await asyncio.sleep(0.02)
         self.batches.append(len(items))
-        return Fed(stored=len(items))
 
-    def results(self, ranks: ResultList) -> None:
+    async def results(self, ranks: ResultList) -> None:
         raise OSError("disk full")
 
 

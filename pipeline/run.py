@@ -78,6 +78,8 @@ class Pipeline:
 
     def drain(self) -> int:
         """Move what waits in the spool into the store; returns how many. Stops quietly while the store is down."""
+        if not self.spool.segments():  # nearly always: who looks need not wait for a batch under way
+            return 0
         with self._lock:
             try:
                 return self._drain()
@@ -86,11 +88,14 @@ class Pipeline:
                 return 0
 
     def spool_watermark(self, source: str, at: datetime) -> bool:
-        """Set a source's watermark once all that it brought is stored. True if that is now (nothing waits)."""
-        with self._lock:
-            if self.spool.segments():
-                self.spool.append([Watermark(source=source, at=at)])
-                return False
+        """Set a source's watermark once all that it brought is stored. True if that is now (nothing waits).
+
+        Waits for no batch of others: what the source brought is stored or in the spool by now, and a segment is there
+        until all of it has been handed over.
+        """
+        if self.spool.segments():
+            self.spool.append([Watermark(source=source, at=at)])
+            return False
         self._set_watermark(source, at)
         return True
 

@@ -137,6 +137,16 @@ def test_with_the_store_away_everything_waits_and_comes_back_with_its_copies_fou
     assert pipeline.spool.sizes() == (0, 0)
 
 
+def test_a_watermark_and_an_empty_spool_wait_for_no_batch_of_others(house):
+    pipeline, _, _, _ = house
+    marked = []
+    pipeline._set_watermark = lambda *mark: marked.append(mark)
+    with pipeline._lock:  # a batch is under way
+        assert pipeline.drain() == 0
+        assert pipeline.spool_watermark("forum", NOW) is True
+    assert marked == [("forum", NOW)]
+
+
 def test_an_item_that_breaks_a_step_is_put_aside_and_the_rest_goes_on(house):
     pipeline, _store, _, _ = house
 

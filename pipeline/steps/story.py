@@ -140,8 +140,9 @@ def _assign_week(store: Store, week: int, texts: Sequence[StoryText]) -> dict[st
     prints = {text.uid: Fingerprint.of(text.text) for text in texts}
     bands = {text.uid: bands_of(prints[text.uid], text.author) for text in texts}
     near = store.story_of({uid: keys for uid, keys in bands.items() if keys}, week)
-    known = store.get(sorted({uid for uids in near.values() for uid in uids}))
-    stories = store.stories(sorted(known))
+    wanted = sorted({uid for uids in near.values() for uid in uids})
+    known = store.get(wanted) if wanted else {}  # a store on a server makes all it wrote searchable before it answers
+    stories = store.stories(sorted(known)) if known else {}
     stored = {uid: _seen(mention, stories.get(uid, uid)) for uid, mention in known.items()}
     here: dict[int, list[_Seen]] = {}
     assigned: dict[str, Assigned] = {}

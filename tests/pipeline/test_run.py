@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from pipeline.build import build_pipeline
 from pipeline.clock import ManualClock
 from pipeline.configuration import Configuration, StoreTable
+from pipeline.draft import Draft
 from pipeline.identity import uid_of
 from pipeline.item import Item, Published
 from pipeline.query.tree import EVERYTHING
@@ -145,6 +146,14 @@ def test_a_watermark_and_an_empty_spool_wait_for_no_batch_of_others(house):
         assert pipeline.drain() == 0
         assert pipeline.spool_watermark("forum", NOW) is True
     assert marked == [("forum", NOW)]
+
+
+def test_without_a_near_text_the_store_is_not_read_for_copies(house, monkeypatch):
+    pipeline, store, _, _ = house
+    read = []
+    monkeypatch.setattr(store, "get", lambda uids: read.append(uids) or {})
+    pipeline.steps[-1]([Draft(item(1, "Nordnetz ist seit heute früh in der ganzen Stadt nicht mehr erreichbar."), "u")])
+    assert read == []
 
 
 def test_an_item_that_breaks_a_step_is_put_aside_and_the_rest_goes_on(house):

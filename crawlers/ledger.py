@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -27,6 +27,9 @@ from pipeline.state.database import State
 from pipeline.state.sources import Outcome, SourceRow, get_source, next_state
 from pipeline.state.tables import fetch, hole, source, thread, thread_cursor
 from pipeline.words import Answer, SourceState
+
+_SOON = timedelta(minutes=1)
+"""Doubled with each failure: when a source is read again whose findings we could not keep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +167,8 @@ class Ledger:
             return values
         outcome = finished.outcome
         failures = 0 if finished.complete or outcome.behind else row.failures + 1
-        due = next_visit(finished.started, now, row.interval, self._chance, failures=failures, behind=outcome.behind)
+        interval = min(row.interval, _SOON) if finished.unfed else row.interval  # no fault of the source
+        due = next_visit(finished.started, now, interval, self._chance, failures=failures, behind=outcome.behind)
         state, reason = self._next_state(finished, row, failures)
         values |= {
             "state": state.value,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -131,6 +131,21 @@ def test_findings_that_are_not_durable_move_nothing(board: Any) -> None:
     assert "disk full" in row.reason and marks(board) == {} and row.items_seen == 0
     board.pipeline.broken = None
     assert board.visit().complete and board.pipeline.natives == ["/ p1", "/ p2", "/ p3"]
+
+
+def test_findings_that_are_not_durable_are_read_again_soon(board: Any) -> None:
+    """The source is not at fault: it need not wait for its interval."""
+    board.sources["board"]["interval"] = "6h"
+    board.pipeline.broken = OSError("disk full")
+    waits = []
+    for _ in range(3):
+        board.visit()
+        row = board.row()
+        waits.append((row.next_due - row.last_start) / timedelta(minutes=1))
+    assert waits == [pytest.approx(minutes, rel=0.11) for minutes in (2, 4, 8)]
+    board.pipeline.broken = None
+    board.visit()
+    assert board.row().next_due - board.row().last_start > timedelta(hours=5)
 
 
 @on_both_engines

@@ -35,6 +35,7 @@ class RobotsMiddleware:
     def __init__(self, crawler: Crawler, state: State, clock: Clock) -> None:
         self._crawler, self._state, self._clock = crawler, state, clock
         self._doors: dict[str, asyncio.Lock] = {}
+        self._read: dict[str, hosts.Robots] = {}
         self._parsed: dict[str, Protego] = {}
 
     @classmethod
@@ -57,12 +58,12 @@ class RobotsMiddleware:
     async def _text(self, request: Request) -> str | None:
         name = host_key(request.url)
         async with self._doors.setdefault(name, asyncio.Lock()):
-            known = await asyncio.to_thread(self._known, name)
-            if known is not None and known.at + (FRESH if known.text is not None else TRY_AGAIN) > self._clock.now():
-                return known.text
-            text = await self._ask(request)
-            await asyncio.to_thread(self._remember, name, hosts.Robots(text=text, at=self._clock.now()))
-            return text
+            known = self._read.get(name) or await asyncio.to_thread(self._known, name)
+            if known is None or known.at + (FRESH if known.text is not None else TRY_AGAIN) <= self._clock.now():
+                known = hosts.Robots(text=await self._ask(request), at=self._clock.now())
+                await asyncio.to_thread(self._remember, name, known)
+            self._read[name] = known
+            return known.text
 
     async def _ask(self, request: Request) -> str | None:
         """The text; empty where there is none; None where it cannot be had."""

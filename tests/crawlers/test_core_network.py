@@ -127,6 +127,18 @@ def test_robots_txt_that_cannot_be_had(busy: Any, pages: Any, status: int, reads
     assert bool(busy.site.paths()) is reads
 
 
+def test_robots_txt_is_looked_up_once_in_a_visit(busy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked, look = [], hosts.robots_of
+
+    def looking(conn: Any, name: str) -> Any:
+        looked.append(name)
+        return look(conn, name)
+
+    monkeypatch.setattr(hosts, "robots_of", looking)
+    busy.visit()
+    assert len(busy.site.paths()) > 2 and looked == [busy.site.host]
+
+
 def test_unreachable_robots_txt_is_tried_again_later(busy: Any, pages: Any) -> None:
     busy.site.pages["/robots.txt"] = pages.reply(b"", 500)
     busy.visit()

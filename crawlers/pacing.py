@@ -17,7 +17,7 @@ from pipeline.words import Answer
 PATIENCE = timedelta(seconds=30)
 """A visit waits this long for a host that asked to be left alone; then it goes on without it."""
 _JITTER = 0.5
-_POLL = 0.25
+_FIRST_POLL, _POLL = 0.005, 0.25
 _MARGIN = 15.0
 
 
@@ -41,6 +41,7 @@ class Pacer:
         self._turns += 1
         lease = f"{self._worker}/{self._turns}"
         async with self._doors.setdefault(name, asyncio.Lock()):
+            held = 0
             while not self._closing:
                 turn = await asyncio.to_thread(self._claim, name, lease, crawl_delay)
                 if turn.granted:
@@ -48,7 +49,8 @@ class Pacer:
                 if turn.asked_by_host and turn.wait > PATIENCE:
                     until = (self._clock.now() + turn.wait).isoformat(timespec="seconds")
                     raise NotRead(Answer.RATE_LIMITED, f"{name} asked to be left alone until {until}")
-                await asyncio.sleep(self._pause(turn.wait))
+                held = 0 if turn.wait else held + 1
+                await asyncio.sleep(self._pause(turn.wait, held))
         raise NotRead(Answer.ERROR, "the crawl is closing")
 
     async def leave(self, name: str, lease: str, took: float, *, well: bool) -> None:
@@ -65,8 +67,10 @@ class Pacer:
         """Nobody waits any longer."""
         self._closing = True
 
-    def _pause(self, wait: timedelta) -> float:
-        return min(max(self._clock.real(wait.total_seconds()), 0.005), _POLL)
+    def _pause(self, wait: timedelta, held: int) -> float:
+        """``held``: how often in a row another process was at it, for nobody knows how long; each look is a write."""
+        known = self._clock.real(wait.total_seconds())
+        return min(max(known, _FIRST_POLL * (1 << min(held, 10))), _POLL)
 
     def _claim(self, name: str, lease: str, crawl_delay: float | None) -> hosts.Turn:
         gap = max(self._delay * (1 + _JITTER * self._chance.random()), crawl_delay or 0.0)

@@ -8,6 +8,7 @@ import random
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -169,6 +170,8 @@ class Crawl:
             )
         )
         self._active: dict[str, asyncio.Task[VisitReport]] = {}
+        self._pause = min(max(clock.real(_TICK), 0.02), _TICK)
+        self._next_late = 0.0
 
     def prepare(self) -> None:
         """Bring the table of sources in line with the configuration; free what dead workers hold."""
@@ -195,7 +198,7 @@ class Crawl:
         await asyncio.to_thread(self.prepare)
         if not self.configuration.contact:
             log.warning("nothing is crawled", reason=NO_CONTACT)
-        tick = min(max(self._clock.real(_TICK), 0.02), _TICK)
+        tick = self._pause
         next_load, wanted = time.monotonic() + _RELOAD, self.configuration
         async with self._heartbeat():
             while not stop.is_set():
@@ -215,7 +218,9 @@ class Crawl:
             free = self.configuration.crawl.threads - len(self._active)
             for row in await asyncio.to_thread(self._claim, free, None):
                 self._begin(row)
-            await asyncio.to_thread(self._mark_late)
+            if time.monotonic() >= self._next_late:  # not after each of many short visits
+                self._next_late = time.monotonic() + self._pause
+                await asyncio.to_thread(self._mark_late)
             absences.over("crawl")
         except Exception as error:
             if not absences.noticed(error, "crawl"):
@@ -302,14 +307,19 @@ class Crawl:
             task.cancel()
 
     async def _beat(self) -> None:
-        while True:
-            await asyncio.sleep(self._clock.real(self._lease.total_seconds()) / 4)
-            if self._active:
-                try:
-                    await asyncio.to_thread(self._renew, list(self._active))
-                except Exception as error:
-                    if not absences.noticed(error, "crawl"):
-                        log.exception("leases could not be renewed")
+        """In a thread of its own: the common ones may all wait, for names to be resolved or a store to answer."""
+        own, loop = ThreadPoolExecutor(1, "heartbeat"), asyncio.get_running_loop()
+        try:
+            while True:
+                await asyncio.sleep(self._clock.real(self._lease.total_seconds()) / 4)
+                if self._active:
+                    try:
+                        await loop.run_in_executor(own, self._renew, list(self._active))
+                    except Exception as error:
+                        if not absences.noticed(error, "crawl"):
+                            log.exception("leases could not be renewed")
+        finally:
+            own.shutdown(wait=False)
 
     def _renew(self, names: list[str]) -> None:
         with self._state.begin(by_rows=True) as connection:

@@ -182,6 +182,34 @@ def test_stopping_in_the_middle_keeps_what_was_read_and_is_no_failure(
     assert {f"/ p{name[1:]}" for name in marks} == set(board.pipeline.natives)
 
 
+def test_leases_are_renewed_while_every_common_thread_waits(board: Any, pages: Any, monkeypatch: Any) -> None:
+    """The visit hangs at its first thread; all threads that the event loop lends out hang, too."""
+    ended, slow = threading.Event(), threading.Event()
+
+    def hang(handler: Any) -> None:
+        slow.set()
+        assert ended.wait(90)
+        pages.posts(1, 2)(handler)
+
+    async def occupied(self: Any) -> None:
+        if not slow.is_set():
+            await tick(self)
+            return
+        await asyncio.gather(*(asyncio.to_thread(ended.wait, 90) for _ in range(100)))
+
+    tick = service.Crawl._tick
+    monkeypatch.setattr(service.Crawl, "_tick", occupied)
+    monkeypatch.setattr(service.scheduling, "LEASE", timedelta(seconds=1))
+    monkeypatch.setattr(service, "_LEASE_REAL", 1.0)
+    board.site.pages["/thread/a"] = hang
+    with running(board):
+        eventually(slow.is_set)
+        first = board.row().leased_until
+        eventually(lambda: board.row().leased_until > first + timedelta(seconds=1))
+        ended.set()
+        eventually(lambda: visited(board))
+
+
 def test_a_source_nobody_visits_is_late(board: Any) -> None:
     board.run()
     with board.state.begin() as connection:

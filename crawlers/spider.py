@@ -65,6 +65,7 @@ class SourceSpider(scrapy.Spider):
         self.visit = Visit()
         self.lost: list[Lost] = []
         self.walls = 0
+        self._made: tuple[Response, Parsed] | None = None
         self.unfed = ""
         """Why findings of this visit are not durable; set by the sink."""
 
@@ -168,7 +169,7 @@ class SourceSpider(scrapy.Spider):
         nothing need be there (``expect_items=False``: a search without hits).
         """
         fetch = self.fetch(response)
-        parsed = self._parsed(response, expect_items)
+        parsed = self._checked(response, expect_items)
         fetch.answer, fetch.reason = parsed.state, parsed.reason
         fetch.items = len(parsed.items) + len(parsed.results)
         self.visit.answers.append(parsed.state)
@@ -188,11 +189,17 @@ class SourceSpider(scrapy.Spider):
             self.logger.warning("%s was read, but the page could not be kept: %s", response.url, error.strerror)
             return None
 
-    def _parsed(self, response: Response, expect_items: bool) -> Parsed:
+    def parsed(self, response: Response) -> Parsed:
+        """What the parser makes of an answer, once however often it is asked: most of a visit's work. May raise."""
+        if self._made is None or self._made[0] is not response:
+            self._made = response, type(self).parser(self.page(response))
+        return self._made[1]
+
+    def _checked(self, response: Response, expect_items: bool) -> Parsed:
         if response.status == 304:
             return Parsed(state=Answer.NOT_MODIFIED)
         try:
-            parsed = type(self).parser(self.page(response))
+            parsed = self.parsed(response)
         except Exception as error:
             self.logger.exception("parser failed on %s", response.url)
             return Parsed(state=Answer.LAYOUT_CHANGED, reason=f"the parser failed: {error!r}")

@@ -80,7 +80,7 @@ channel = "news"
             self.read(response)
             self.visit.cursor, self.visit.complete = dict(self.job.cursor), True
             return
-        leads = parse(self.page(response)).links.feeds if not found else ()
+        leads = self.parsed(response).links.feeds if not found else ()
         if leads:
             fetch = self.fetch(response)
             fetch.reason = f"a page that leads to the feed {leads[0]}"

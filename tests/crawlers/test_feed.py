@@ -110,6 +110,13 @@ def test_first_contact_reads_all_and_the_next_visit_what_is_new_or_edited():
     assert again.visit.holes == []
 
 
+def test_a_feed_is_parsed_once_in_a_visit(monkeypatch):
+    parsed = []
+    monkeypatch.setattr(FeedSpider, "parser", staticmethod(lambda page: parsed.append(page.url) or parse(page)))
+    assert source().visit(lambda url: feed_of(1, 2)).ids == ["/m/1/", "/m/2/"]
+    assert parsed == ["https://bote.example/feed/"]
+
+
 def test_an_unchanged_feed_is_a_complete_visit_and_keeps_its_cursor():
     news = source()
     news.visit(lambda url: feed_of(1, 2))

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from benchmarks.material import configuration, items
 from pipeline.clock import SystemClock
 from pipeline.configuration import Configuration, Crawl, Source, StateTable, StoreTable
 from pipeline.item import Item
+from pipeline.state.database import State
 from pipeline.state.opening import open_state
 from pipeline.state.tables import source
 from pipeline.store.opening import open_store
@@ -39,6 +41,7 @@ SITES, ENTRIES = 120, 60
 WARMING = 100
 """Items that each worker takes through the steps before the clock runs."""
 PATIENCE = 300.0
+"""Seconds without a step forward (a worker that is ready, a site that was read) after which it is given up."""
 
 
 # --- the web ------------------------------------------------------------------------------------------------------
@@ -113,7 +116,11 @@ def work(settled: Configuration, number: int, folder: str, ready: Barrier) -> No
     os.environ["SCRAPY_SETTINGS_MODULE"] = "crawlers.settings"
     logging.disable(logging.WARNING)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    asyncio.run(_work(settled, number, Path(folder), ready))
+    try:
+        asyncio.run(_work(settled, number, Path(folder), ready))
+    except BaseException:
+        ready.abort()
+        raise
 
 
 async def _work(settled: Configuration, number: int, folder: Path, ready: Barrier) -> None:
@@ -130,7 +137,7 @@ async def _work(settled: Configuration, number: int, folder: Path, ready: Barrie
     pipeline.feed(warming)
     crawl = service.Crawl(settled, folder, clock, state, pipeline, spiders())
     crawl.prepare()
-    ready.wait(PATIENCE)
+    ready.wait()
     await crawl.run(lambda: settled, threading.Event(), Upkeep(state, clock, RawPages(folder)))
 
 
@@ -142,23 +149,44 @@ def crawl(ports: Sequence[int], table: StoreTable, state_table: StateTable, work
         open_store(Path(name), table, clock=SystemClock()).close()
         hands = [spawn.Process(target=work, args=(settled, number, name, ready)) for number in range(workers)]
         with running(*hands):
-            ready.wait(PATIENCE)
+            try:
+                ready.wait(PATIENCE * workers)  # they share the cores while they start
+            except threading.BrokenBarrierError as error:
+                raise RuntimeError("a crawl worker has ended before it was ready, or is not ready yet") from error
             before, start = _stored(table, name), time.perf_counter()
-            deadline = start + PATIENCE
-            while (left := _unread(state)) and time.perf_counter() < deadline:
-                if not all(hand.is_alive() for hand in hands):
-                    raise RuntimeError("a crawl worker has ended")
-                time.sleep(0.05)
+            _wait(state, hands)
             elapsed = time.perf_counter() - start
-            if left:
-                raise RuntimeError(f"{left} of {len(ports)} sites were not read within {PATIENCE:.0f} s")
         return _stored(table, name) - before, elapsed
 
 
-def _unread(state: Any) -> int:
+def _wait(state: State, hands: Sequence[BaseProcess]) -> None:
+    """Until every source has been read to the end. Raises RuntimeError where that does not come about."""
+    left, deadline = _unread(state), time.perf_counter() + PATIENCE
+    while left:
+        if not all(hand.is_alive() for hand in hands):
+            raise RuntimeError("a crawl worker has ended")
+        if time.perf_counter() > deadline:
+            raise RuntimeError(f"no site was read for {PATIENCE:.0f} s, {len(left)} are left: {_reasons(left)}")
+        time.sleep(0.05)
+        before, left = len(left), _unread(state)
+        if len(left) < before:
+            deadline = time.perf_counter() + PATIENCE
+
+
+def _unread(state: State) -> Sequence[sa.Row[Any]]:
     """Sources that have not been read to the end."""
+    wanted = sa.select(source.c.id, source.c.worker, source.c.failures, source.c.reason)
     with state.read() as connection:
-        return int(connection.scalar(sa.select(sa.func.count()).where(source.c.last_ok.is_(None))) or 0)
+        return connection.execute(wanted.where(source.c.last_ok.is_(None))).all()
+
+
+def _reasons(left: Sequence[sa.Row[Any]]) -> str:
+    """Of the first few; a visit that failed is repeated only after the interval."""
+    said = [
+        f"{row.id} {f'failed ({row.reason})' if row.failures else 'is being visited' if row.worker else 'waits'}"
+        for row in left[:3]
+    ]
+    return ", ".join([*said, "…"] if len(left) > 3 else said)
 
 
 def _stored(table: StoreTable, folder: str) -> int:

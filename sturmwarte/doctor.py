@@ -151,9 +151,19 @@ def _state(patient: Patient, state: State) -> Iterator[Check]:
 def _parts(configuration: Configuration, connection: sa.Connection, now: datetime) -> Iterator[Check]:
     """Whether somebody reads the sources, and somebody watches the brands, on whatever machine."""
     for part, needed in (("crawl", configuration.sources), ("watch", configuration.brands)):
-        if needed:
-            n = len(present_of(connection, part, now))
-            yield Check(part, n > 0, f"{part}_runs" if n else f"{part}_missing", {"n": n})
+        n = len(present_of(connection, part, now))
+        if n and needed:
+            yield Check(part, True, f"{part}_runs", {"n": n})
+        elif needed and part == "crawl" and (last := _read_lately(connection, now)):
+            yield Check(part, True, "crawl_by_command", {"at": last})
+        elif needed:
+            yield Check(part, False, f"{part}_missing")
+
+
+def _read_lately(connection: sa.Connection, now: datetime) -> datetime | None:
+    """When a source was read last, if that is not long ago: a timer may call ``sturmwarte crawl``."""
+    last = connection.scalar(sa.select(sa.func.max(source.c.last_ok)))
+    return last if last is not None and now - last < SILENT_TOO_LONG else None
 
 
 def _sources(connection: sa.Connection) -> Iterator[Check]:

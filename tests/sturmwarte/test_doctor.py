@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from webhouse import NOW, configuration, fill
 
 from pipeline.clock import ManualClock
 from pipeline.i18n import Speech
 from pipeline.state.opening import StateAway, StateUnavailable, open_state
+from pipeline.state.tables import source
 from pipeline.store.opening import open_store
 from pipeline.store.protocol import StoreAway
 from sturmwarte import presence
@@ -46,6 +48,15 @@ def found(patient: Patient, **opens: Callable[[], Any]) -> dict[str, Check]:
     return {check.name: check for check in examine(patient, **(ways | opens))}
 
 
+@pytest.fixture
+def unread(patient: Patient) -> None:
+    """No source was read lately."""
+    long_ago = NOW - timedelta(hours=2)
+    with closing(open_state(patient.folder)) as state, state.begin() as connection:
+        connection.execute(sa.update(source).values(last_ok=long_ago))
+
+
+@pytest.mark.usefixtures("unread")
 @pytest.mark.parametrize("part", ["crawl", "watch"])
 def test_a_part_that_does_not_run_is_a_finding_with_its_remedy(patient: Patient, part: str) -> None:
     check = found(patient)[part]
@@ -55,6 +66,15 @@ def test_a_part_that_does_not_run_is_a_finding_with_its_remedy(patient: Patient,
         assert "sturmwarte run" in said and f"sturmwarte {part}" in said
 
 
+def test_sources_that_a_timer_reads_are_no_finding(patient: Patient) -> None:
+    moment = NOW - timedelta(minutes=50)
+    with closing(open_state(patient.folder)) as state, state.begin() as connection:
+        connection.execute(sa.update(source).values(last_ok=moment))
+    check = found(patient)["crawl"]
+    assert (check.good, check.values) == (True, {"at": moment})
+
+
+@pytest.mark.usefixtures("unread")
 @pytest.mark.parametrize("part", ["crawl", "watch"])
 def test_a_part_that_runs_is_well_until_it_ends(patient: Patient, part: str) -> None:
     with closing(open_state(patient.folder)) as state:

@@ -13,6 +13,7 @@ from pipeline.clock import Clock
 from pipeline.store.elastic.names import Names
 
 RECENT = 50_000
+NOTED = 5_000
 
 
 class Unrefreshed:
@@ -48,6 +49,11 @@ class Recent:
     def __init__(self, size: int = RECENT) -> None:
         self._size, self._lock = size, threading.Lock()
         self._index: OrderedDict[str, str] = OrderedDict()
+        self.forgotten = 0
+        """How many were ever forgotten. Of what is not known here a search knows as much as this process, unless this
+        has grown since the last refresh."""
+        self.refreshed_at = 0
+        """How many were forgotten before the last refresh that somebody asked for because of them."""
 
     def among(self, uids: Iterable[str]) -> dict[str, str]:
         """uid → index, of those that are known."""
@@ -60,13 +66,57 @@ class Recent:
             self._index[uid] = index
             self._index.move_to_end(uid)
             while len(self._index) > self._size:
+                self.forgotten += 1
                 self._index.popitem(last=False)
 
     def forget(self, uids: Iterable[str]) -> None:
         """They are no longer where they were."""
         with self._lock:
             for uid in uids:
+                self.forgotten += 1
                 self._index.pop(uid, None)
+
+
+class Noted:
+    """Bands of stories that this process has noted and no refresh may have shown to searches yet. Bounded."""
+
+    def __init__(self, size: int = NOTED) -> None:
+        self._size, self._lock = size, threading.Lock()
+        self._young: dict[tuple[int, str], list[str]] = {}
+        self._old: dict[tuple[int, str], list[str]] = {}
+        self._uids = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether it is time to refresh, and to tell by ``refreshed``."""
+        return self._uids >= self._size
+
+    def note(self, week: int, uid: str, bands: Iterable[str]) -> None:
+        """A mention of that week has these bands; they are stored."""
+        with self._lock:
+            self._uids += 1
+            for band in bands:
+                self._young.setdefault((week, band), []).append(uid)
+
+    def holders(self, weeks: Iterable[int], band: str) -> list[str]:
+        """uids that have this band in these weeks."""
+        keys = [(week, band) for week in weeks]
+        with self._lock:
+            return [uid for noted in (self._young, self._old) for key in keys for uid in noted.get(key, ())]
+
+    def refreshed(self) -> None:
+        """After a refresh. What others noted while it ran stays: only what had been put aside before it is dropped."""
+        with self._lock:
+            self._old, self._young, self._uids = self._young, {}, 0
+
+    def forget(self, uids: Iterable[str]) -> None:
+        """These are removed."""
+        gone = set(uids)
+        with self._lock:
+            for noted in (self._young, self._old):
+                for key, holders in list(noted.items()):
+                    if not gone.isdisjoint(holders):
+                        noted[key] = [uid for uid in holders if uid not in gone]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,5 +130,6 @@ class Access:
     """Limit of one search; QueryTimeout beyond it."""
     unrefreshed: Unrefreshed = field(default_factory=Unrefreshed)
     recent: Recent = field(default_factory=Recent)
+    noted: Noted = field(default_factory=Noted)
     months: set[str] = field(default_factory=set)
     """Months whose indices are known to be there."""

@@ -48,6 +48,32 @@ def located(access: Access, uids: Iterable[str]) -> dict[str, Located]:
     return found
 
 
+def current(access: Access, uids: Iterable[str]) -> dict[str, Mention]:
+    """The mentions with these uids that exist, with all that this process wrote, mostly without a refresh.
+
+    What it wrote lately is read where it was put; of the rest a search knows what others know.
+    """
+    wanted = list(dict.fromkeys(uids))
+    known = access.recent.among(wanted)
+    found = at(access, known)
+    access.recent.forget(known.keys() - found.keys())
+    rest = [uid for uid in wanted if uid not in found]
+    if rest:
+        _settle_forgotten(access)
+    for part in parts(rest):
+        for hit in sorted(copies(access, part), key=lambda hit: hit.index):
+            found.setdefault(hit.mention.uid, hit)
+    return {uid: found[uid].mention for uid in wanted if uid in found}
+
+
+def _settle_forgotten(access: Access) -> None:
+    """Refresh where this process has removed, or written and forgotten, what a search may not know yet."""
+    forgotten = access.recent.forgotten
+    if forgotten != access.recent.refreshed_at:
+        access.unrefreshed.settle(access.client, access.names.mentions)
+        access.recent.refreshed_at = forgotten
+
+
 def at(access: Access, places: dict[str, str]) -> dict[str, Located]:
     """The documents that are in these places (uid → index) at this moment, searchable or not."""
     found: dict[str, Located] = {}

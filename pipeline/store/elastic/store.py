@@ -16,7 +16,7 @@ from pipeline.query.tree import Query
 from pipeline.store.elastic import checking, counting, joining, reading, removal, stories, writing
 from pipeline.store.elastic.access import Access
 from pipeline.store.elastic.client import guarded
-from pipeline.store.elastic.locating import located
+from pipeline.store.elastic.locating import current, located
 from pipeline.store.elastic.mapping import check_writable, prepare
 from pipeline.store.elastic.names import Names, month
 from pipeline.store.elastic.side import ElasticSide
@@ -127,8 +127,11 @@ class ElasticStore:
 
     def get(self, uids: Sequence[str], *, as_of: datetime | None = None) -> dict[str, Mention]:
         """See the protocol."""
+        moment_asked = reading.capped(as_of, self.clock.now())
         with guarded():
-            return reading.by_uid(self._reading(), uids, reading.capped(as_of, self.clock.now()))
+            if moment_asked is None:
+                return current(self.access, uids)
+            return reading.by_uid(self._reading(), uids, moment_asked)
 
     def history(self, uid: str) -> list[Revision]:
         """See the protocol."""

@@ -145,30 +145,41 @@ def stories(access: Access, uids: Sequence[str]) -> dict[str, str]:
 
 def note_signatures(access: Access, signatures: Mapping[str, Sequence[int]], week: int) -> None:
     """Remember bands, beside those given before."""
-    operations = []
+    operations, noted = [], []
     for uid, given in signatures.items():
         bands = sorted({_band(band) for band in given})
         if bands:
             key = f"bands.{week}.{uid}.{hashlib.blake2b(''.join(bands).encode(), digest_size=8).hexdigest()}"
             made = {"key": key, "what": "bands", "uid": uid, "week": week, "bands": bands}
             operations.append(bulk.Operation("create", access.names.stories, key, made))
+            noted.append((uid, bands))
     for outcome in bulk.carry_out(access.client, operations):
         if not (outcome.done or outcome.conflict):
             raise StoreError(f"bands of stories cannot be stored: {outcome.kind}: {outcome.reason}")
     access.unrefreshed.mark(access.names.stories)
+    for uid, bands in noted:
+        access.noted.note(week, uid, bands)
 
 
 def sharing(access: Access, signatures: Mapping[str, Sequence[int]], week: int) -> dict[str, list[str]]:
-    """For each key, sorted uids of this and the previous week that share a band; its own uid left out."""
+    """For each key, sorted uids of this and the previous week that share a band with it; its own uid left out.
+
+    What this process has noted lately is remembered, so that no batch waits for a refresh.
+    """
+    if access.noted.full:
+        access.unrefreshed.settle(access.client, access.names.stories)
+        access.noted.refreshed()
+    weeks = (week, week - 1)
     asked = {key: {_band(band) for band in bands} for key, bands in signatures.items()}
-    holders: dict[str, set[str]] = {}
-    for part in parts(sorted({band for bands in asked.values() for band in bands}), 30_000):
-        query = {"bool": {"filter": [{"terms": {"week": [week, week - 1]}}, {"terms": {"bands": list(part)}}]}}
+    every = sorted({band for bands in asked.values() for band in bands})
+    holders = {band: set(access.noted.holders(weeks, band)) for band in every}
+    for part in parts(every, 30_000):
+        query = {"bool": {"filter": [{"terms": {"week": list(weeks)}}, {"terms": {"bands": list(part)}}]}}
         among = set(part)
-        for source in _search(access, query, "uid", "bands"):
+        for source in _found(access, query, "uid", "bands"):
             for band in among.intersection(source["bands"]):
-                holders.setdefault(band, set()).add(source["uid"])
-    return {key: sorted({u for band in bands for u in holders.get(band, ())} - {key}) for key, bands in asked.items()}
+                holders[band].add(source["uid"])
+    return {key: sorted({u for band in bands for u in holders[band]} - {key}) for key, bands in asked.items()}
 
 
 def forget_bands(access: Access, uids: Sequence[str]) -> None:
@@ -178,6 +189,7 @@ def forget_bands(access: Access, uids: Sequence[str]) -> None:
     for part in parts(uids, 5_000):
         gone = {"bool": {"filter": [{"term": {"what": "bands"}}, {"terms": {"uid": list(part)}}]}}
         access.client.delete_by_query(index=names.stories, query=gone, conflicts="proceed", refresh=True)
+    access.noted.forget(uids)
 
 
 def _band(band: int) -> str:
@@ -188,6 +200,11 @@ def _band(band: int) -> str:
 def _search(access: Access, query: dict[str, Any], *fields: str) -> Iterator[dict[str, Any]]:
     """The named fields of all documents about stories that match."""
     access.unrefreshed.settle(access.client, access.names.stories)
+    return _found(access, query, *fields)
+
+
+def _found(access: Access, query: dict[str, Any], *fields: str) -> Iterator[dict[str, Any]]:
+    """Like ``_search``, of what is searchable already."""
     after: list[Any] | None = None
     while True:
         answer = access.client.search(

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.draft import Draft
 from pipeline.steps.language_walk import Walk
@@ -61,7 +59,6 @@ class LangidDetector:
         self._classes = classes
         self._languages = tuple(languages)
         self._columns = [classes.index(language) for language in languages]
-
         self._walk = Walk(self._identifier, visit_counts)
 
     def guesses(self, texts: Sequence[str]) -> list[Guess]:
@@ -75,25 +72,21 @@ class LangidDetector:
         return guess.p_anywhere >= NO_DOUBT and guess.anywhere in self._languages
 
     def _look(self, texts: Sequence[str]) -> list[Guess]:
+        if not texts:
+            return []
         encoded = [self._identifier._encode(text) for text in texts]
-        counts = self._walk.counts(encoded)
-        return [self._judge(visits, len(text)) for visits, text in zip(counts, encoded, strict=True)]
-
-    def _judge(self, visits: Counter[int], length: int) -> Guess:
-        scores, scale = self._scores(visits), 1 / math.sqrt(length or 1)
-        top = int(scores.argmax())
-        every = float(np.exp((scores - scores[top]) * scale).sum())
-        own: list[float] = scores[self._columns].tolist()
-        best = max(own)
-        among = sum(math.exp((score - best) * scale) for score in own)
-        return Guess(self._languages[own.index(best)], 1 / among, self._classes[top], 1 / every)
-
-    def _scores(self, visits: Counter[int]) -> NDArray[np.float32]:
-        """Of each language; the same for all where nothing was found."""
-        if not visits:
-            return np.zeros(len(self._classes), dtype=np.float32)
-        scores: NDArray[np.float32] = self._identifier._sparse_score(visits, self._identifier.nb_ptc)
-        return scores
+        scores = self._walk.scores(encoded)
+        scale = np.array([1 / math.sqrt(len(text) or 1) for text in encoded])[:, np.newaxis]
+        top, own = scores.argmax(axis=1), scores[:, self._columns]
+        highest, best = scores.max(axis=1, keepdims=True), own.argmax(axis=1)
+        every = np.exp((scores - highest) * scale.astype(np.float32)).sum(axis=1)
+        among = np.exp((own - own.max(axis=1, keepdims=True)) * scale).sum(axis=1)
+        return [
+            Guess(self._languages[at], p, self._classes[anywhere], p_anywhere)
+            for at, p, anywhere, p_anywhere in zip(
+                best.tolist(), (1 / among).tolist(), top.tolist(), (1 / every).tolist(), strict=True
+            )
+        ]
 
 
 class LanguageStep:

@@ -9,7 +9,6 @@ import re
 import threading
 import unicodedata
 from functools import lru_cache
-from operator import itemgetter
 
 import regex
 import Stemmer
@@ -52,13 +51,17 @@ def stem_tokens(text: str, lang: str | None) -> list[str]:
 
 def both(title: str, text: str, lang: str | None) -> tuple[str, str]:
     """The two indexed forms of a mention, ``exact`` and ``stem``: tokens joined by single spaces."""
-    pairs = [_pair(word, lang) for word in words(text)]
+    known = _PAIRS[lang if lang in _STEMMERS else None]
+    pairs = list(map(known.__getitem__, words(text)))
     if title:
-        heading = [_pair(word, lang) for word in words(title)]
-        pairs = [*heading, (BORDER, BORDER), *pairs]
-    if not all(map(itemgetter(0), pairs)):
-        pairs = [pair for pair in pairs if pair[0]]
-    return " ".join(map(itemgetter(0), pairs)), " ".join(map(itemgetter(1), pairs))
+        pairs = [*map(known.__getitem__, words(title)), (BORDER, BORDER), *pairs]
+    if not pairs:
+        return "", ""
+    exact, stem = zip(*pairs, strict=True)
+    if not all(exact):
+        kept = [pair for pair in pairs if pair[0]]
+        exact, stem = (tuple(pair[side] for pair in kept) for side in (0, 1))
+    return " ".join(exact), " ".join(stem)
 
 
 def stem_variants(text: str) -> tuple[tuple[str, ...], ...]:
@@ -68,9 +71,21 @@ def stem_variants(text: str) -> tuple[tuple[str, ...], ...]:
     return tuple(dict.fromkeys(sequence for sequence in found if sequence))
 
 
-@lru_cache(maxsize=_CACHE)
-def _pair(word: str, lang: str | None) -> tuple[str, str]:
-    return _exact(word), _stem(word, lang)
+class _Pairs(dict[str, tuple[str, str]]):
+    """Word → its folded form and its stem, made when first asked for; begins anew when there are too many."""
+
+    def __init__(self, lang: str | None) -> None:
+        super().__init__()
+        self._lang = lang
+
+    def __missing__(self, word: str) -> tuple[str, str]:
+        if len(self) >= _CACHE:
+            self.clear()
+        pair = self[word] = _exact(word), _stem(word, self._lang)
+        return pair
+
+
+_PAIRS = {lang: _Pairs(lang) for lang in (None, *_STEMMERS)}
 
 
 @lru_cache(maxsize=_CACHE)

@@ -56,7 +56,7 @@ def combine(valences: Sequence[float], words: Iterable[str], text: str) -> Score
     if not valences:
         return Score(0.0, 0.0, 0.0, 0.0)
     amplifier = emphasis(text)
-    total = float(sum(valences))
+    total = float(sum(filter(None, valences)))  # nearly all are zero, and add nothing
     if total > 0:
         total += amplifier
     elif total < 0:
@@ -66,7 +66,7 @@ def combine(valences: Sequence[float], words: Iterable[str], text: str) -> Score
 
 def _shares(valences: Sequence[float], amplifier: float) -> tuple[float, float, float]:
     positive = negative = 0.0
-    for valence in valences:
+    for valence in filter(None, valences):
         if valence > 0:
             positive += float(valence) + 1
         elif valence < 0:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import compress
 
 from pipeline.tone.engine import CAPITALS, Score, combine
 from pipeline.tone.english import Vocabulary, load_vocabulary
@@ -62,11 +63,12 @@ class German:
         self._signs = _signs(vocabulary or load_vocabulary(), self._known.emoji)
         self._word = lru_cache(REMEMBERED)(self._look_up)
         self._lengths = {first: sorted({*map(len, phrases)}) for first, phrases in self._known.idioms.items()}
+        self._seconds = {first: {phrase[1:2] for phrase in phrases} for first, phrases in self._known.idioms.items()}
 
     def score(self, text: str) -> Score:
         """The score of one text; compound is on VADER's scale."""
         words = self._tokens(text)
-        lowered = [word.lower() for word in words]
+        lowered = list(map(str.lower, words))
         valences = list(map(self._word, lowered))
         self._emphasise(words, valences)
         self._idioms(words, lowered, valences)
@@ -74,8 +76,8 @@ class German:
         self._negate(lowered, valences)
         self._wish(lowered, valences)
         _contrast(lowered, valences)
-        kept = [at for at, word in enumerate(words) if word not in _CLAUSE]
-        return combine([valences[at] for at in kept], [words[at] for at in kept], text)
+        kept = [word not in _CLAUSE for word in words]
+        return combine(list(compress(valences, kept)), list(compress(words, kept)), text)
 
     def _tokens(self, text: str) -> list[str]:
         """Words, clause marks, emoji and emoticons, in order."""
@@ -118,7 +120,10 @@ class German:
         if self._lengths.keys().isdisjoint(lowered):
             return
         for at, word in enumerate(lowered):  # words of a phrase that was found are masked, and begin no other
-            phrase, value = self._idiom_at(lowered, at) if word in self._lengths else ((), 0.0)
+            seconds = self._seconds.get(word)
+            if seconds is None or not (() in seconds or tuple(lowered[at + 1 : at + 2]) in seconds):
+                continue
+            phrase, value = self._idiom_at(lowered, at)
             if phrase:
                 end = at + len(phrase)
                 valences[at:end] = [0.0] * (len(phrase) - 1) + [value]

@@ -38,18 +38,37 @@ def document(mention: Mention, root_story: str, first_known: int) -> Document:
     person = crawled.author or f"story:{root_story}"
     fed = bin_number(mention.fed_bin)
     tone = effective_tone(mention)
+    event_time, event_us, fed_bin = (
+        mention.event_time.isoformat(),
+        micros(mention.event_time),
+        mention.fed_bin.isoformat(),
+    )
+    common: Document = {
+        "fed": fed,
+        "fed_bin": fed_bin,
+        "event_time": event_time,
+        "event_us": event_us,
+        "source": mention.first_source,
+        "channel": crawled.channel.value,
+        "historic": mention.historic,
+        "nameless": crawled.author is None,
+        "person": person,
+        "story": root_story,
+    }
+    if crawled.author is not None:
+        common["author"] = crawled.author
     made: Document = {
         "uid": mention.uid,
         "revision": mention.revision,
         "known_from": mention.known_from.isoformat(),
         "known_us": micros(mention.known_from),
         "first_known_us": first_known,
-        "event_time": mention.event_time.isoformat(),
-        "event_us": micros(mention.event_time),
-        "event_second": micros(mention.event_time) // 1_000_000,
+        "event_time": event_time,
+        "event_us": event_us,
+        "event_second": event_us // 1_000_000,
         "seen": mention.seen.isoformat(),
         "seen_us": micros(mention.seen),
-        "fed_bin": mention.fed_bin.isoformat(),
+        "fed_bin": fed_bin,
         "fed": fed,
         "brand": [opinion.brand for opinion in opinions],
         "brand_tone": [f"{opinion.brand}:{opinion.tone or NONE}" for opinion in opinions],
@@ -78,7 +97,7 @@ def document(mention: Mention, root_story: str, first_known: int) -> Document:
         "title": crawled.title,
         "exact": exact,
         "stem": stem,
-        "opinions": [_opinion(mention, opinion, person, root_story, fed) for opinion in opinions],
+        "opinions": [_opinion(mention, opinion, common) for opinion in opinions],
         "doc": _encode(mention).decode(),
     }
     if analysis.tone is not None:
@@ -106,7 +125,8 @@ def _authors(mention: Mention) -> list[str]:
     return list(dict.fromkeys(crawled.author for crawled in readings if crawled.author))
 
 
-def _opinion(mention: Mention, opinion: Opinion, person: str, root_story: str, fed: int) -> Document:
+def _opinion(mention: Mention, opinion: Opinion, common: Document) -> Document:
+    """``common`` is what every opinion of the mention repeats of it."""
     made: Document = {
         "brand": opinion.brand,
         "voice": opinion.voice.value,
@@ -115,19 +135,8 @@ def _opinion(mention: Mention, opinion: Opinion, person: str, root_story: str, f
         "counted": opinion.counted,
         "copied": is_copied(mention, opinion),
         "p_millionths": millionths(opinion),
-        "fed": fed,
-        "fed_bin": mention.fed_bin.isoformat(),
-        "event_time": mention.event_time.isoformat(),
-        "event_us": micros(mention.event_time),
-        "source": mention.first_source,
-        "channel": mention.crawled.channel.value,
-        "historic": mention.historic,
-        "nameless": mention.crawled.author is None,
-        "person": person,
-        "story": root_story,
+        **common,
     }
     if opinion.p_negative is not None:
         made["p_negative"] = opinion.p_negative
-    if mention.crawled.author is not None:
-        made["author"] = mention.crawled.author
     return made

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
 from elasticsearch import Elasticsearch
@@ -77,13 +77,17 @@ class Recent:
                 self._index.pop(uid, None)
 
 
+_Holders = dict[int, dict[str, list[str]]]
+"""Week → band → uids."""
+
+
 class Noted:
     """Bands of stories that this process has noted and no refresh may have shown to searches yet. Bounded."""
 
     def __init__(self, size: int = NOTED) -> None:
         self._size, self._lock = size, threading.Lock()
-        self._young: dict[tuple[int, str], list[str]] = {}
-        self._old: dict[tuple[int, str], list[str]] = {}
+        self._young: _Holders = {}
+        self._old: _Holders = {}
         self._uids = 0
 
     @property
@@ -91,18 +95,23 @@ class Noted:
         """Whether it is time to refresh, and to tell by ``refreshed``."""
         return self._uids >= self._size
 
-    def note(self, week: int, uid: str, bands: Iterable[str]) -> None:
-        """A mention of that week has these bands; they are stored."""
+    def note(self, week: int, signatures: Mapping[str, Iterable[str]]) -> None:
+        """Mentions of that week (by uid) have these bands; they are stored."""
         with self._lock:
-            self._uids += 1
-            for band in bands:
-                self._young.setdefault((week, band), []).append(uid)
+            self._uids += len(signatures)
+            noted = self._young.setdefault(week, {})
+            for uid, bands in signatures.items():
+                for band in bands:
+                    noted.setdefault(band, []).append(uid)
 
-    def holders(self, weeks: Iterable[int], band: str) -> list[str]:
-        """uids that have this band in these weeks."""
-        keys = [(week, band) for week in weeks]
+    def holders(self, weeks: Iterable[int], bands: Set[str]) -> dict[str, set[str]]:
+        """Band → uids that have it in these weeks, of those that any has."""
+        found: dict[str, set[str]] = {}
         with self._lock:
-            return [uid for noted in (self._young, self._old) for key in keys for uid in noted.get(key, ())]
+            for noted in [noted for part in (self._young, self._old) for week in weeks if (noted := part.get(week))]:
+                for band in noted.keys() & bands:
+                    found.setdefault(band, set()).update(noted[band])
+        return found
 
     def refreshed(self) -> None:
         """After a refresh. What others noted while it ran stays: only what had been put aside before it is dropped."""
@@ -113,10 +122,10 @@ class Noted:
         """These are removed."""
         gone = set(uids)
         with self._lock:
-            for noted in (self._young, self._old):
-                for key, holders in list(noted.items()):
+            for noted in (*self._young.values(), *self._old.values()):
+                for band, holders in noted.items():
                     if not gone.isdisjoint(holders):
-                        noted[key] = [uid for uid in holders if uid not in gone]
+                        noted[band] = [uid for uid in holders if uid not in gone]
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,20 +145,19 @@ def stories(access: Access, uids: Sequence[str]) -> dict[str, str]:
 
 def note_signatures(access: Access, signatures: Mapping[str, Sequence[int]], week: int) -> None:
     """Remember bands, beside those given before."""
-    operations, noted = [], []
+    operations, noted = [], dict[str, list[str]]()
     for uid, given in signatures.items():
         bands = sorted({_band(band) for band in given})
         if bands:
             key = f"bands.{week}.{uid}.{hashlib.blake2b(''.join(bands).encode(), digest_size=8).hexdigest()}"
             made = {"key": key, "what": "bands", "uid": uid, "week": week, "bands": bands}
             operations.append(bulk.Operation("create", access.names.stories, key, made))
-            noted.append((uid, bands))
+            noted[uid] = bands
     for outcome in bulk.carry_out(access.client, operations):
         if not (outcome.done or outcome.conflict):
             raise StoreError(f"bands of stories cannot be stored: {outcome.kind}: {outcome.reason}")
     access.unrefreshed.mark(access.names.stories)
-    for uid, bands in noted:
-        access.noted.note(week, uid, bands)
+    access.noted.note(week, noted)
 
 
 def sharing(access: Access, signatures: Mapping[str, Sequence[int]], week: int) -> dict[str, list[str]]:
@@ -171,15 +170,16 @@ def sharing(access: Access, signatures: Mapping[str, Sequence[int]], week: int) 
         access.noted.refreshed()
     weeks = (week, week - 1)
     asked = {key: {_band(band) for band in bands} for key, bands in signatures.items()}
-    every = sorted({band for bands in asked.values() for band in bands})
-    holders = {band: set(access.noted.holders(weeks, band)) for band in every}
-    for part in parts(every, 30_000):
+    every = {band for bands in asked.values() for band in bands}
+    holders = access.noted.holders(weeks, every)
+    for part in parts(sorted(every), 30_000):
         query = {"bool": {"filter": [{"terms": {"week": list(weeks)}}, {"terms": {"bands": list(part)}}]}}
         among = set(part)
         for source in _found(access, query, "uid", "bands"):
             for band in among.intersection(source["bands"]):
-                holders[band].add(source["uid"])
-    return {key: sorted({u for band in bands for u in holders[band]} - {key}) for key, bands in asked.items()}
+                holders.setdefault(band, set()).add(source["uid"])
+    held = holders.keys()
+    return {key: sorted({u for band in held & bands for u in holders[band]} - {key}) for key, bands in asked.items()}
 
 
 def forget_bands(access: Access, uids: Sequence[str]) -> None:

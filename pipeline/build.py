@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
-
-import sqlalchemy as sa
 
 from pipeline.clock import Clock
 from pipeline.configuration import Configuration
@@ -16,8 +13,8 @@ from pipeline.run import Pipeline
 from pipeline.secrets import author_key
 from pipeline.spool import Spool
 from pipeline.state.database import State
-from pipeline.state.tables import source
 from pipeline.state.threads import StateThreads
+from pipeline.state.watermarks import Watermarks
 from pipeline.steps.clean import CleanStep
 from pipeline.steps.language import LanguageStep
 from pipeline.steps.match import MatchStep, voice_of
@@ -36,17 +33,14 @@ def build_pipeline(configuration: Configuration, store: Store, state: State, *, 
     def voices(draft: Draft, brand: str) -> Voice:
         return voice_of(brands[brand], draft.item, draft.item.author)
 
-    def set_watermark(name: str, at: datetime) -> None:
-        forward = sa.or_(source.c.watermark.is_(None), source.c.watermark < at)
-        with state.begin(by_rows=True) as connection:
-            connection.execute(sa.update(source).where(source.c.id == name, forward).values(watermark=at))
-
     def read_by(uids: Sequence[str]) -> dict[str, str]:
         try:
             return {uid: mention.crawled.source for uid, mention in store.get(uids).items()}
         except StoreError:
             return {}  # the store is down: what names a brand waits in the spool, the rest is read again when edited
 
+    spool = Spool(folder / "spool")
+    watermarks = Watermarks(state, clock, lambda: spool.name)
     return Pipeline(
         (
             CleanStep(key),
@@ -56,9 +50,11 @@ def build_pipeline(configuration: Configuration, store: Store, state: State, *, 
             StoryStep(store),
         ),
         store,
-        Spool(folder / "spool"),
+        spool,
         voices=voices,
         version=ANALYSIS_VERSION,
         clock=clock,
-        set_watermark=set_watermark,
+        set_watermark=watermarks.move,
+        hold=watermarks.hold,
+        let_go=watermarks.let_go,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -50,6 +50,7 @@ class Fed(msgspec.Struct, frozen=True, kw_only=True):
 class Pipeline:
     """Takes items through the steps into the store; into the spool while the store is down.
 
+    ``hold`` is told of the sources whose mentions are about to wait in the spool, ``let_go`` that it is empty.
     ``feed`` returns only when everything given is durable or quarantined. Safe to call from several threads.
     """
 
@@ -63,9 +64,14 @@ class Pipeline:
         version: int,
         clock: Clock,
         set_watermark: Callable[[str, datetime], None],
+        hold: Callable[[Collection[str]], None] = lambda sources: None,
+        let_go: Callable[[], None] = lambda: None,
     ) -> None:
         self.steps, self.store, self.spool = tuple(steps), store, spool
         self._voices, self._version, self._clock, self._set_watermark = voices, version, clock, set_watermark
+        self._hold, self._let_go = hold, let_go
+        self._settled = False
+        """Whether it was told, since something last waited, that nothing does; a death may have kept it from that."""
         self._lock = threading.Lock()
 
     def feed(self, items: Sequence[Item]) -> Fed:
@@ -78,7 +84,7 @@ class Pipeline:
 
     def drain(self) -> int:
         """Move what waits in the spool into the store; returns how many. Stops quietly while the store is down."""
-        if not self.spool.segments():  # nearly always: who looks need not wait for a batch under way
+        if self._nothing_waits():  # nearly always: who looks need not wait for a batch under way
             return 0
         with self._lock:
             try:
@@ -142,10 +148,18 @@ class Pipeline:
             absences.noticed(error, "spool")
             fresh = [Draft(draft.item, draft.uid) for draft in drafts.values()]
             processed, quarantined = self._process(fresh, without="story")
-            self.spool.append([Waiting(mention=self._mention(draft)) for draft in processed])
+            self._spool(processed)
             fed = Fed(spooled=len(processed))
         ignored = len(drafts) - len(processed) - quarantined
         return fed + Fed(ignored=ignored, quarantined=quarantined)
+
+    def _spool(self, drafts: Sequence[Draft]) -> None:
+        self._settled = False
+        sources = {draft.item.source for draft in drafts}
+        self.spool.append([Waiting(mention=self._mention(draft)) for draft in drafts], lambda: self._hold(sources))
+
+    def _nothing_waits(self) -> bool:
+        return self._settled and not self.spool.segments()
 
     def _process(self, drafts: list[Draft], *, without: str = "") -> tuple[list[Draft], int]:
         """The drafts that are mentions, and how many broke a step and went to the quarantine."""
@@ -207,11 +221,14 @@ class Pipeline:
             self.store.note_signatures(noted, week)
 
     def _drain(self) -> int:
-        if not self.spool.segments():
+        if self._nothing_waits():
             return 0
-        drained = self.spool.drain(self._write_late, self._set_watermark)
-        absences.over("spool")
-        log.info("spool drained", mentions=drained)
+        waited = bool(self.spool.segments())
+        drained = self.spool.drain(self._write_late, self._set_watermark, self._let_go)
+        self._settled = True
+        if waited:
+            absences.over("spool")
+            log.info("spool drained", mentions=drained)
         return drained
 
     def _write_late(self, mentions: list[Mention]) -> None:

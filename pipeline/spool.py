@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import shutil
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -65,6 +66,9 @@ _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Record)
 
 
+def _nothing() -> None: ...
+
+
 class Spool:
     """Append-only segments in a folder; several processes may append and drain."""
 
@@ -73,27 +77,49 @@ class Spool:
         self._quarantine = folder / "quarantine.ndjson"
         self._holding = threading.local()
 
-    def append(self, records: Sequence[Record]) -> None:
-        """Write records durably; returns after fsync. Raises OSError (disk full) with nothing acknowledged."""
+    @property
+    def name(self) -> str:
+        """Of this folder, made at the first call and kept in it."""
+        file = self.folder / "name"
+        if not file.exists():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with self._locked():
+                if not file.exists():
+                    made = file.with_suffix(".new")
+                    made.write_text(secrets.token_hex(8), "ascii")
+                    made.replace(file)
+        return file.read_text("ascii")
+
+    def append(self, records: Sequence[Record], before: Callable[[], None] = _nothing) -> None:
+        """Write records durably; returns after fsync. Raises OSError (disk full) with nothing acknowledged.
+
+        ``before`` is called first, while nobody drains; what it raises ends the call.
+        """
         if not records:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         lines = b"".join(_encoder.encode(record) + b"\n" for record in records)
         with self._locked():
+            before()
             _append_durably(self._segment(), lines)
 
-    def drain(self, write: Callable[[list[Mention]], None], mark: Callable[[str, datetime], None]) -> int:
+    def drain(
+        self,
+        write: Callable[[list[Mention]], None],
+        mark: Callable[[str, datetime], None],
+        empty: Callable[[], None] = _nothing,
+    ) -> int:
         """Hand everything over in order: ``write`` gets up to 500 mentions, ``mark`` a source's newest watermark once
-        all before it is written. What ``write`` raises ends the drain: nothing is lost, some may come again.
-        Returns the number of mentions handed over.
+        all before it is written, and ``empty`` is called while nobody appends. What ``write`` raises ends the drain:
+        nothing is lost, some may come again. Returns the number of mentions handed over.
         """
         drained = 0
-        if not self.segments():
-            return 0
+        self.folder.mkdir(parents=True, exist_ok=True)
         with self._locked():
             for segment in self.segments():
                 drained += self._drain_segment(segment, write, mark)
                 segment.unlink()
+            empty()
         return drained
 
     def quarantine(self, entries: Sequence[Quarantined]) -> None:

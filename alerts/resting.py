@@ -2,7 +2,7 @@
 
 Of thousands of brands most are quiet at any moment. After a look at which nothing happened a brand rests until as much
 criticism has been stored as its rules ask for at least, a source is read for the first time, the configuration changes,
-or a few hours have gone by: to learn what is usual can wait so long. Kept in memory alone: a new process looks at
+or a day has gone by: to learn what is usual can wait so long. Kept in memory alone: a new process looks at
 everything, and so does one that takes a brand over from another.
 """
 
@@ -19,8 +19,9 @@ from alerts.rule import Evidence, Rests, Rule
 from pipeline.mention import Mention
 from pipeline.words import ToneLabel
 
-LONGEST = timedelta(hours=10)
-"""A rest lasts half of it to all of it, so that the looks at many brands spread over time. Rules keep twelve hours."""
+LONGEST = timedelta(hours=24)
+"""A rest lasts half of it to all of it, so that the looks at many brands spread over time. Less than the two days for
+which the watcher still reads mentions one by one."""
 BEGINNING = timedelta(hours=1)
 """What came within so long decides which brands a new process looks at first."""
 

@@ -105,7 +105,7 @@ def _cells(
 ) -> Evidence:
     until = {view.id: floor_bin(min(view.watermark, now)) for view in views if view.watermark}
     until = {source: end for source, end in until.items() if source not in fed or end > fed[source]}
-    old = [fed[source] for source in until if source in fed]
+    old = [fed[view.id] for view in views if view.id in fed]  # also of those that stand still: it may wait unfed
     begin = max(min([*old, now - RECENT]), now - OLDEST)
     recent = _fresh(store, brand, floor_bin(begin), now)
     final = [

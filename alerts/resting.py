@@ -106,10 +106,10 @@ def _critical(news: Iterable[Mention]) -> Counter[str]:
 def slack_of(rules: Mapping[str, Rule], states: Mapping[str, bytes | None], evidence: Mapping[str, Evidence]) -> int:
     """So many more critical posts must come before one of these rules could raise anything; 0 where one cannot tell.
 
-    A rule that only waits for mentions of its search needs none of them: it is asked again at any new mention.
+    A rule that needs nothing but mentions of its search needs none of them: it is asked again at any new mention.
     """
-    counting = [name for name, rule in rules.items() if rule.needs.cells]
-    slacks = [_slack(rules[name], states.get(name), evidence[name]) for name in counting]
+    counting = {name: rule for name, rule in rules.items() if rule.needs.cells or not rule.needs.query}
+    slacks = [_slack(rule, states.get(name), evidence[name]) for name, rule in counting.items()]
     return min(slacks, default=1)
 
 

@@ -33,7 +33,10 @@ class Needs(msgspec.Struct, frozen=True, kw_only=True):
     cells: bool = False
     """Final cells since the last evaluation, and the unfed ones as lower bounds."""
     query: str = ""
-    """Mentions first stored since the last look that match this search, at most 48 h old."""
+    """Mentions first stored since the last look that match this search, at most 48 h old.
+
+    A rule that needs nothing else is asked when there are new mentions of the brand, and may be asked at no other time.
+    """
 
 
 class Critic(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,7 +20,7 @@ from alerts.beginning import began
 from alerts.books import Books
 from alerts.decision import Input, decide
 from alerts.entering import enter, first_message
-from alerts.evidence import LOOKED, MANY, OVERLAP, RECENT, SPAN, gather, signs
+from alerts.evidence import LOOKED, MANY, RECENT, SPAN, gather, signs
 from alerts.look import Look, evaluation, incident_after
 from alerts.posting import post as post_message
 from alerts.registry import in_force
@@ -40,6 +40,8 @@ from pipeline.words import ToneLabel
 EVERY = timedelta(minutes=5)
 """An incident is looked at again after so long even when nothing new has been fed."""
 PERSON_LIMIT = 10_000
+LAG = timedelta(minutes=10)
+"""Of the clock, and of the wall clock where that is more: what was written before so long is asked for once more."""
 AGE = timedelta(seconds=10)
 """Sources are read, and what they have brought is made visible, for all brands that are looked at within so long."""
 
@@ -101,7 +103,7 @@ class Watcher:
                 failed.append(error)
         report = report.plus(messages=self._release(now))
         if failed:
-            raise failed[0]
+            raise next((error for error in failed if not isinstance(error, StoreError)), failed[0])
         return report
 
     def _awake(self, now: datetime, failed: list[Exception]) -> Sequence[str]:
@@ -109,14 +111,21 @@ class Watcher:
         brands = self._turns.take(list(self._configuration.brands))
         try:
             read = frozenset(view.id for view in self._seen().views if view.watermark)
-            news = self._store.written_since(self._rest.since(now) - OVERLAP, limit=MANY)
+            news = self._store.written_since(self._rest.since(now) - self._overlap(), limit=MANY)
         except StoreError as error:
             failed.append(error)
             return ()
+        except Exception as error:  # one mention that cannot be read must not keep all brands from being watched
+            failed.append(error)
+            return brands
         with self._state.read() as conn:
             busy = books.busy(conn)
         everybody = len(news) == MANY  # there may be more
         return self._rest.awake(brands, news, brands if everybody else busy, (self._configuration, read), now)
+
+    def _overlap(self) -> timedelta:
+        """So late may a mention be seen after it was written: clocks differ, and a write may stand still."""
+        return max(LAG, timedelta(seconds=LAG.total_seconds() / self._clock.real(1)))
 
     def _release(self, now: datetime) -> int:
         with self._state.begin() as conn:

@@ -29,7 +29,8 @@ class Absences:
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic, self._lock = monotonic, Lock()
-        self._known: dict[str, _Absence] = {}
+        self._known: dict[tuple[str, str], _Absence] = {}
+        """By (store or state, trouble other than absence)."""
 
     def noticed(self, error: BaseException, by: str) -> bool:
         """Whether the error, met by the named work, is that a database cannot be used now: then it is said in one
@@ -38,24 +39,28 @@ class Absences:
         which, reason = _about(error)
         if not which:
             return False
+        away = is_away(error)
+        key = (which, "" if away else reason)  # each other trouble is one of its own, and may not pass by itself
         with self._lock:
             now = self._monotonic()
-            known = self._known.get(which)
+            known = self._known.get(key)
             if known is None:
-                known = self._known[which] = _Absence(now)
-                log.warning(f"{_NAMES[which]} cannot be used now; what needs it waits and goes on later", reason=reason)
+                known = self._known[key] = _Absence(now)
+                said = "cannot be used now; what needs it waits and goes on later" if away else "answers with an error"
+                log.warning(f"{_NAMES[which]} {said}", reason=reason)
             elif now - known.told >= AGAIN:
                 known.told = now
-                log.warning(f"{_NAMES[which]} still cannot be used", reason=reason, for_s=round(now - known.since))
+                said = "still cannot be used" if away else "still answers with an error"
+                log.warning(f"{_NAMES[which]} {said}", reason=reason, for_s=round(now - known.since))
             known.met_by.add(by)
         return True
 
     def over(self, by: str) -> None:
         """The named work was done. If it had met an absence, that one has ended."""
         with self._lock:
-            for which in [which for which, known in self._known.items() if by in known.met_by]:
-                lasted = self._monotonic() - self._known.pop(which).since
-                log.info(f"{_NAMES[which]} can be used again", after_s=round(lasted))
+            for key in [key for key, known in self._known.items() if by in known.met_by]:
+                lasted = self._monotonic() - self._known.pop(key).since
+                log.info(f"{_NAMES[key[0]]} can be used again", after_s=round(lasted))
 
 
 class _Absence:

@@ -223,7 +223,7 @@ class Pipeline:
     def _drain(self) -> int:
         if self._nothing_waits():
             return 0
-        waited = bool(self.spool.segments())
+        waited, self._settled = bool(self.spool.segments()), False
         drained = self.spool.drain(self._write_late, self._set_watermark, self._let_go)
         self._settled = True
         if waited:

@@ -8,7 +8,7 @@ import secrets
 import shutil
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -83,11 +83,11 @@ class Spool:
         file = self.folder / "name"
         if not file.exists():
             self.folder.mkdir(parents=True, exist_ok=True)
-            with self._locked():
-                if not file.exists():
-                    made = file.with_suffix(".new")
-                    made.write_text(secrets.token_hex(8), "ascii")
-                    made.replace(file)
+            made = self.folder / f"name.{secrets.token_hex(8)}"
+            made.write_text(secrets.token_hex(8), "ascii")
+            with suppress(FileExistsError):  # another process was faster
+                os.link(made, file)
+            made.unlink()
         return file.read_text("ascii")
 
     def append(self, records: Sequence[Record], before: Callable[[], None] = _nothing) -> None:

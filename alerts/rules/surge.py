@@ -174,7 +174,8 @@ class Surge:
             if (level := baseline.sources.get(source)) and bin_of(hour := _hour_before(end)) > level.until
         }
         cells = [cell for cell in evidence.final if cell.source in until and cell.start < until[cell.source]]
-        if not until or _critical(baseline) + sum(cell.negative for cell in cells) >= self._least:
+        found = sum(cell.negative for cell in (*cells, *evidence.open))
+        if not until or _critical(baseline) + found >= self._least:
             return False
         return _feed_all(baseline, known, msgspec.structs.replace(evidence, final=cells, final_until=until))
 

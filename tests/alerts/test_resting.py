@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +13,8 @@ from msgspec.structs import replace
 
 from alerts import incidents
 from alerts.evidence import gather
-from alerts.resting import BEGINNING, LONGEST, Rest
+from alerts.resting import BEGINNING, LONGEST, Rest, slack_of
+from alerts.rule import Evidence, Needs
 from alerts.rules.surge import Surge
 from pipeline.mention import Mention
 from pipeline.state import tables as t
@@ -161,3 +162,83 @@ def test_as_long_as_there_is_slack_no_look_could_raise_anything(tmp_path: Path, 
         world.watcher().tick()
     assert asleep > 20
     world.close()
+
+
+def resting(world: World) -> Rest:
+    """A watcher's rest after a look at which nothing happened."""
+    rest = Rest()
+    world.watcher(rest=rest).tick()
+    assert world.watcher(rest=rest).tick().brands == 0
+    return rest
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path)
+    made.quiet(per_day=4)
+    yield made
+    made.close()
+
+
+def test_what_waits_unfed_behind_a_watermark_that_stands_still_counts(world: World) -> None:
+    rest, mark = resting(world), world.now
+    world.clock.advance(minutes=20 * 60)  # the store was away; then part of what had been read comes in
+    late = [mention(world.number(), mark + 3 * 60 * MINUTE, watermark=mark) for _ in range(30)]
+    world.write(*late)
+    world.watcher(rest=rest).tick()
+    world.write(*(mention(world.number(), mark + 3 * 60 * MINUTE, watermark=mark) for _ in range(4)))
+    world.source("forum", mark=mark + 200 * MINUTE)
+    assert world.watcher(rest=rest).tick().alerts == 1
+
+
+def test_a_burst_that_a_source_behind_brings_is_not_taken_for_quiet_hours(tmp_path: Path) -> None:
+    (tmp_path / "busy").mkdir()
+    world = World(tmp_path / "busy")
+    world.quiet(per_day=60)  # five posts are rare within a quarter of an hour, and not within one
+    world.clock.set(world.now.replace(minute=0) - 2 * 60 * MINUTE + 24 * 60 * MINUTE)
+    world.crawl()
+    world.watcher().tick()
+    mark = world.now
+    world.clock.advance(minutes=65)
+    world.write(*(mention(world.number(), mark + (30 + 3 * n) * MINUTE, source="portal") for n in range(5)))
+    world.source("forum")
+    world.source("portal", state="behind", mark=mark)
+    assert world.watcher().tick().alerts == 1
+    world.close()
+
+
+def test_what_was_written_minutes_before_it_could_be_seen_wakes(world: World) -> None:
+    rest = resting(world)
+    written = world.now
+    world.clock.advance(minutes=8)
+    world.crawl()
+    assert world.watcher(rest=rest).tick().brands == 0
+    now = world.now
+    world.clock.set(written)  # a writer stood still between reading its clock and its commit
+    world.write(*(mention(world.number(), now, watermark=now) for _ in range(30)))
+    world.clock.set(now + 10 * MINUTE)
+    world.crawl()
+    assert world.watcher(rest=rest).tick().alerts == 1
+
+
+def test_news_that_cannot_be_read_keep_nobody_from_being_watched(world: World) -> None:
+    rest = resting(world)
+    world.burst(30)
+
+    def broken(*_: object, **__: object) -> None:
+        raise ValueError("a mention of a later release")
+
+    world.store.written_since = broken  # type: ignore[method-assign, assignment]
+    with pytest.raises(ValueError, match="later release"):
+        world.watcher(rest=rest).tick()
+    assert [kind for *_, kind in world.told()] == ["new"]
+
+
+class Timed:
+    """A rule that is about neither posts nor words."""
+
+    needs = Needs()
+
+
+def test_a_rule_that_cannot_tell_lets_nobody_rest() -> None:
+    assert slack_of({"timed": Timed()}, {}, {"timed": Evidence(brand="acme")}) == 0  # type: ignore[dict-item]

@@ -150,3 +150,24 @@ def test_a_death_between_the_word_and_the_spool_is_made_good_at_the_next_start(
         left.drain()
         Watermarks(state, clock, lambda: "right").move("forum", NOW)
         assert mark(state) == NOW
+
+
+def test_what_could_not_be_let_go_is_let_go_at_the_next_look(state: State, clock: ManualClock, tmp_path: Path) -> None:
+    with closing(open_store(tmp_path, StoreTable(), clock=clock)) as store:
+        left = Machine(tmp_path / "left", store, state, clock)
+        left.down = True
+        left.pipeline.drain()
+        left.pipeline.feed([item(1, "Nordnetz ist eine Katastrophe.")])
+        left.down, let_go = False, left.pipeline._let_go
+        left.pipeline._settled = True  # as in another process that shares the folder
+
+        def away() -> None:
+            raise OSError("the state database is away")
+
+        left.pipeline._let_go = away
+        with pytest.raises(OSError, match="away"):
+            left.pipeline.drain()
+        left.pipeline._let_go = let_go
+        left.pipeline.drain()
+        Watermarks(state, clock, lambda: "right").move("forum", NOW)
+        assert mark(state) == NOW

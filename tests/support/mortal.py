@@ -70,6 +70,10 @@ class MortalStore:
         self._reach("after_signatures")
 
 
+def nothing() -> None:
+    """Done before or after, where nobody asks for it."""
+
+
 class MortalSpool(Spool):
     """A spool with steps around appending, and within a drain."""
 
@@ -77,12 +81,17 @@ class MortalSpool(Spool):
         super().__init__(folder)
         self._reach = reach
 
-    def append(self, records: Sequence[Record]) -> None:
+    def append(self, records: Sequence[Record], before: Callable[[], None] = nothing) -> None:
         self._reach("before_spool")
-        super().append(records)
+        super().append(records, before)
         self._reach("after_spool")
 
-    def drain(self, write: Callable[[list[Mention]], None], mark: Callable[[str, datetime], None]) -> int:
+    def drain(
+        self,
+        write: Callable[[list[Mention]], None],
+        mark: Callable[[str, datetime], None],
+        empty: Callable[[], None] = nothing,
+    ) -> int:
         def written(mentions: list[Mention]) -> None:
             write(mentions)
             self._reach("after_drained_write")
@@ -92,7 +101,7 @@ class MortalSpool(Spool):
             mark(source, at)
             self._reach("after_drained_watermark")
 
-        drained = super().drain(written, marked)
+        drained = super().drain(written, marked, empty)
         self._reach("after_drain")
         return drained
 

@@ -16,6 +16,7 @@ from pipeline.clock import ManualClock
 from pipeline.configuration import StoreTable
 from pipeline.mention import Mention
 from pipeline.query.tree import EVERYTHING, Field, Query
+from pipeline.steps.story import week_of
 from pipeline.store.copying import CopyRefused, copy
 from pipeline.store.elastic.client import PatientTransport
 from pipeline.store.elastic.store import ElasticStore
@@ -80,6 +81,19 @@ def test_into_elasticsearch_and_back(
     assert contents(third) == contents(first)
     assert [(p.part, p.source, p.target) for p in back.parts] == [(p.part, p.source, p.target) for p in there.parts]
     assert third.check() == []
+
+
+def test_a_copy_of_any_size_is_not_kept_in_memory_and_its_stories_are_found(
+    files: Callable[[str], SqliteStore], indices: Opened, clock: ManualClock
+) -> None:
+    first, second = files("first"), indices()
+    each = mention("a")
+    first.write([each])
+    week = week_of(each.event_time)
+    first.note_signatures({uid("a"): [1, 2]}, week)
+    whole_copy(first, second, clock)
+    assert second.access.noted.remembered == 0
+    assert second.story_of({"x": [2]}, week) == {"x": [uid("a")]}
 
 
 def test_between_two_prefixes(elastic_url: str, elastic_prefix: str, indices: Opened, clock: ManualClock) -> None:

@@ -88,17 +88,18 @@ class Noted:
         self._size, self._lock = size, threading.Lock()
         self._young: _Holders = {}
         self._old: _Holders = {}
-        self._uids = 0
+        self.remembered = 0
+        """Mentions, since the last refresh."""
 
     @property
     def full(self) -> bool:
         """Whether it is time to refresh, and to tell by ``refreshed``."""
-        return self._uids >= self._size
+        return self.remembered >= self._size
 
     def note(self, week: int, signatures: Mapping[str, Iterable[str]]) -> None:
         """Mentions of that week (by uid) have these bands; they are stored."""
         with self._lock:
-            self._uids += len(signatures)
+            self.remembered += len(signatures)
             noted = self._young.setdefault(week, {})
             for uid, bands in signatures.items():
                 for band in bands:
@@ -116,7 +117,7 @@ class Noted:
     def refreshed(self) -> None:
         """After a refresh. What others noted while it ran stays: only what had been put aside before it is dropped."""
         with self._lock:
-            self._old, self._young, self._uids = self._young, {}, 0
+            self._old, self._young, self.remembered = self._young, {}, 0
 
     def forget(self, uids: Iterable[str]) -> None:
         """These are removed."""

@@ -145,19 +145,24 @@ def stories(access: Access, uids: Sequence[str]) -> dict[str, str]:
 
 def note_signatures(access: Access, signatures: Mapping[str, Sequence[int]], week: int) -> None:
     """Remember bands, beside those given before."""
-    operations, noted = [], dict[str, list[str]]()
+    access.noted.note(week, load_signatures(access, signatures, week))
+
+
+def load_signatures(access: Access, signatures: Mapping[str, Sequence[int]], week: int) -> dict[str, list[str]]:
+    """Store bands that nobody asks for before the next refresh; uid → bands as they are stored."""
+    operations, stored = [], dict[str, list[str]]()
     for uid, given in signatures.items():
         bands = sorted({_band(band) for band in given})
         if bands:
             key = f"bands.{week}.{uid}.{hashlib.blake2b(''.join(bands).encode(), digest_size=8).hexdigest()}"
             made = {"key": key, "what": "bands", "uid": uid, "week": week, "bands": bands}
             operations.append(bulk.Operation("create", access.names.stories, key, made))
-            noted[uid] = bands
+            stored[uid] = bands
     for outcome in bulk.carry_out(access.client, operations):
         if not (outcome.done or outcome.conflict):
             raise StoreError(f"bands of stories cannot be stored: {outcome.kind}: {outcome.reason}")
     access.unrefreshed.mark(access.names.stories)
-    access.noted.note(week, noted)
+    return stored
 
 
 def sharing(access: Access, signatures: Mapping[str, Sequence[int]], week: int) -> dict[str, list[str]]:

@@ -241,7 +241,7 @@ class ElasticTransfer:
         for record in records:
             by_week[record.week][record.uid] = record.bands
         for week, signatures in by_week.items():
-            stories.note_signatures(self._lasting, signatures, week)
+            stories.load_signatures(self._lasting, signatures, week)
 
     def _carry_out(self, operations: Sequence[Operation]) -> None:
         access = self._lasting

@@ -292,6 +292,7 @@ def on_servers(folder: Path, elastic_url: str, prefix: str, state_url: str) -> I
     with ExitStack() as resources:
         scene = resources.enter_context(stage(folder, start=START, databases=tables))
         _slow_down(scene.toml)
+        _share(scene.toml)
         yield OnServers(scene, resources)
 
 
@@ -299,6 +300,13 @@ def _slow_down(toml: Path) -> None:
     """Every source has the interval of a step: no visit but the one of the step."""
     lines = toml.read_text("utf-8").splitlines()
     toml.write_text("\n".join('interval = "10m"' if line.startswith("interval") else line for line in lines), "utf-8")
+
+
+def _share(toml: Path) -> None:
+    """One crawler reads half of the six sources at a time, so that the other finds something to do."""
+    text = toml.read_text("utf-8")
+    assert "\n[crawl]\n" in text
+    toml.write_text(text.replace("\n[crawl]\n", "\n[crawl]\nthreads = 3\n"), "utf-8")
 
 
 def main(part: str, toml: Path, folder: Path, file: Path) -> None:

@@ -64,8 +64,8 @@ class Pipeline:
         version: int,
         clock: Clock,
         set_watermark: Callable[[str, datetime], None],
-        hold: Callable[[Collection[str]], None] = lambda sources: None,
-        let_go: Callable[[], None] = lambda: None,
+        hold: Callable[[Collection[str]], None],
+        let_go: Callable[[], None],
     ) -> None:
         self.steps, self.store, self.spool = tuple(steps), store, spool
         self._voices, self._version, self._clock, self._set_watermark = voices, version, clock, set_watermark

@@ -16,6 +16,8 @@ from pipeline.state.tables import lease
 from pipeline.state.workers import is_dead, worker_name
 from sturmwarte.jobs import guarded
 
+PATIENCE = 5.0
+"""Seconds that ending waits for a word under way."""
 EVERY, SPAN = 20.0, 90.0
 """Seconds of the wall clock between two words, and how long one is believed."""
 
@@ -59,6 +61,7 @@ def present(part: str, state: State, clock: Clock) -> Iterator[None]:
         yield
     finally:
         ended.set()
+        thread.join(PATIENCE)  # a word under way must not be the last one
         guarded("presence", one.leave)()
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
+
+from pipeline.wal import write_ahead
 
 LOCK_TIMEOUT = 30
 """Seconds a writer waits for another, on either engine."""
@@ -100,12 +103,9 @@ def _prepare_sqlite(engine: sa.Engine) -> None:
     def connected(connection, _record):  # type: ignore[no-untyped-def]
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in (
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            f"busy_timeout={LOCK_TIMEOUT * 1000}",
-            "foreign_keys=ON",
-        ):
+        cursor.execute(f"PRAGMA busy_timeout={LOCK_TIMEOUT * 1000}")
+        write_ahead(cursor.execute, sqlite3.OperationalError, LOCK_TIMEOUT)
+        for pragma in ("synchronous=FULL", "foreign_keys=ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

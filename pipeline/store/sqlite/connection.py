@@ -12,6 +12,7 @@ from typing import Any
 
 from pipeline.store.protocol import QueryTimeout, StoreError
 from pipeline.store.sqlite.functions import register
+from pipeline.wal import write_ahead
 
 BUSY_MS = 30_000
 CACHE_KIB = 64 * 1024
@@ -102,8 +103,12 @@ class Connections:
         if self._closed:
             raise StoreError(f"the mention store {self.path} is closed")
         connection = self._prepared(f"{self.path.absolute().as_uri()}?mode=rwc")
-        for pragma in ("journal_mode=WAL", "synchronous=FULL"):
-            connection.execute(f"PRAGMA {pragma}")
+        try:
+            write_ahead(connection.execute, self.sqlite.OperationalError, BUSY_MS / 1000)
+            connection.execute("PRAGMA synchronous=FULL")
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _prepared(self, uri: str) -> sqlite3.Connection:

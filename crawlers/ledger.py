@@ -25,7 +25,7 @@ from pipeline.clock import Clock
 from pipeline.configuration import Configuration
 from pipeline.state.database import State
 from pipeline.state.sources import Outcome, SourceRow, get_source, next_state
-from pipeline.state.tables import fetch, hole, source, thread, thread_cursor
+from pipeline.state.tables import fetch, hole, quota, source, thread, thread_cursor
 from pipeline.words import Answer, SourceState
 
 _SOON = timedelta(minutes=1)
@@ -119,8 +119,15 @@ class Ledger:
             thread_known=self.thread_known,
             max_pages=configuration.crawl.max_pages,
             now=self._clock.now,
+            quota_used=self.quota_used,
             items_seen=row.items_seen,
         )
+
+    def quota_used(self, name: str, start: datetime) -> int:
+        """Units of a quota that were spent since the start of its period."""
+        wanted = sa.and_(quota.c.name == name, quota.c.start == start)
+        with self._state.read() as connection:
+            return int(connection.scalar(sa.select(quota.c.used).where(wanted)) or 0)
 
     def thread_mark(self, source_id: str, name: str) -> ThreadMark | None:
         """How far a thread has been read."""
@@ -151,6 +158,7 @@ class Ledger:
                 return row, False
             now = self._clock.now()
             self._write_log(connection, finished, now)
+            _spend(connection, finished.visit)
             values = self._values(finished, row, now)
             if not finished.unfed and _same_place(row, finished.row):
                 self._write_marks(connection, finished, now)
@@ -170,6 +178,7 @@ class Ledger:
         interval = min(row.interval, _SOON) if finished.unfed else row.interval  # no fault of the source
         due = next_visit(finished.started, now, interval, self._chance, failures=failures, behind=outcome.behind)
         state, reason = self._next_state(finished, row, failures)
+        reason = reason or finished.visit.notice
         values |= {
             "state": state.value,
             "reason": reason,
@@ -255,6 +264,17 @@ def _complete_from(finished: Finished, row: SourceRow) -> datetime | None:
         return row.complete_from
     reached = [at for at in (row.complete_from, finished.visit.complete_from) if at is not None]
     return min(reached) if reached else finished.started if finished.complete else None
+
+
+def _spend(connection: sa.Connection, visit: Visit) -> None:
+    """Add what a visit cost to its quota, whatever became of the visit."""
+    if visit.quota is None or not visit.spent:
+        return
+    name, start, limit = visit.quota
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    spent = dialect.insert(quota).values(name=name, start=start, used=visit.spent, limit=limit)
+    added = {"used": quota.c.used + visit.spent, "limit": limit}
+    connection.execute(spent.on_conflict_do_update(index_elements=["name", "start"], set_=added))
 
 
 def _last_answer(finished: Finished) -> Answer:

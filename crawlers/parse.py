@@ -11,12 +11,9 @@ import msgspec
 
 from crawlers.article import parse_article
 from crawlers.classify import classify
+from crawlers.look import Look
 from crawlers.parsing import PageFile, Parsed, ParsedItem
-from crawlers.phpbb_pages import looks_like as looks_like_phpbb
 from crawlers.registry import spiders
-from crawlers.select import first, tree_of
-from crawlers.structured import nodes, types_of
-from crawlers.text import Element
 from pipeline.words import Answer
 
 AUTO = "auto"
@@ -24,16 +21,6 @@ ARTICLE = "article"
 """Reader of a single news or blog page, beside the spiders."""
 
 _SHORT = re.compile(r"\S* ((?:p|t|comment-|article-|post-)\d+(?:-\d+)?)")
-_FORUMS = {
-    "XenForo": "html#XF, html#XenForo",
-    "WoltLab": "body[data-application][data-template]",
-    "vBulletin": "meta[name=generator][content^=vBulletin], li.postcontainer, div[id^=post_message_]",
-    "Discourse": "meta[name=generator][content^=Discourse]",
-    "NodeBB": "[component=post], [component='category/topic']",
-    "MyBB": ".post_body.scaleimages",
-    "SMF": "div.windowbg[id^=msg]",
-}
-"""Forum programs no spider reads yet, and how to know them."""
 
 
 def parse_document(spider: str, page: PageFile) -> dict[str, Any]:
@@ -74,22 +61,14 @@ def readers() -> dict[str, Callable[[PageFile], Parsed]]:
 
 def detect(page: PageFile) -> tuple[str, str]:
     """The reader a page is made for (empty where there is none) and by what it was known."""
-    start = page.body[:5_000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if start.startswith((b"{", b"[")):
-        return "searxng", "the answer is JSON"
-    if re.search(rb"<(?:rss|feed|rdf:rdf)\b", start):
-        return "feed", "the answer is RSS or Atom"
-    if start.startswith(b"<?xml") and b"<html" not in start:
-        return "", "XML that is no feed"
-    tree = tree_of(page)
-    if looks_like_phpbb(tree):
-        return "phpbb", "the markup is phpBB's"
-    forum = next((name for name, mark in _FORUMS.items() if first(tree, mark) is not None), None)
-    if forum is not None:
-        return "", f"this is a page of {forum}, for which there is no spider yet"
-    if _has_reviews(tree, page.url):
-        return "reviews", "the page has schema.org reviews"
-    return ARTICLE, "no platform was recognised: read as an article"
+    look = Look(page)
+    for name, spider in sorted(spiders().items(), key=lambda pair: (pair[1].rank, pair[0])):
+        why = spider.recognises(look)
+        if why:
+            return name, why
+    if look.is_html:
+        return ARTICLE, "no platform was recognised: read as an article"
+    return "", "no spider reads this kind of answer"
 
 
 def _read(spider: str, page: PageFile) -> tuple[str, Parsed]:
@@ -111,11 +90,6 @@ def _safely(reader: Callable[[PageFile], Parsed], page: PageFile) -> Parsed:
         return reader(page)
     except Exception as trouble:
         return Parsed(state=Answer.LAYOUT_CHANGED, reason=f"the parser failed: {trouble!r}")
-
-
-def _has_reviews(tree: Element, url: str) -> bool:
-    wanted = {"Review", "UserReview", "CriticReview", "EmployerReview", "AggregateRating"}
-    return any(types_of(node) & wanted for node in nodes(tree, url))
 
 
 def _item(item: ParsedItem, parsed: Parsed) -> dict[str, Any]:
@@ -142,6 +116,12 @@ def _item(item: ParsedItem, parsed: Parsed) -> dict[str, Any]:
         "position": item.position,
         "quotes_removed": item.quotes_removed,
         "images": item.images,
+        "media": [msgspec.to_builtins(one) for one in item.media],
+        "views": item.views,
+        "verified": item.verified,
+        "accepted": item.accepted,
+        "staff": item.staff,
+        "deleted": item.deleted,
         "teaser": item.teaser,
     }
 

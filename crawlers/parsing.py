@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from pipeline.item import Published, RankedResult
+from pipeline.item import Media, Published, RankedResult
 from pipeline.words import Answer, Kind
 
 
@@ -51,6 +51,15 @@ class ParsedItem(msgspec.Struct, frozen=True, kw_only=True):
     position: int | None = None
     quotes_removed: int = 0
     images: int = 0
+    media: tuple[Media, ...] = ()
+    views: int | None = None
+    """How often it was seen, where the page says so."""
+    verified: bool | None = None
+    """Whether the portal says that its author was a customer."""
+    accepted: bool | None = None
+    """Whether it is marked as the answer that solved the thread's question."""
+    staff: bool | None = None
+    """Whether the page marks its author as one of the place's staff."""
     deleted: bool = False
     teaser: bool = False
     """Only the beginning stands here; the full text is at ``url``."""
@@ -98,5 +107,7 @@ class Parsed(msgspec.Struct, frozen=True, kw_only=True):
     lang: str | None = None
     results: tuple[RankedResult, ...] = ()
     unresponsive: tuple[tuple[str, str], ...] = ()
+    solved: bool | None = None
+    """Whether the page says that the thread's question was solved; None where it says nothing."""
     first_page: bool | None = None
     """Whether the thread's opening post is on this page; None where unknown."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from enum import IntEnum
 from typing import Any, ClassVar
 
 import scrapy
@@ -14,6 +15,7 @@ from twisted.python.failure import Failure
 
 from crawlers.fetches import Fetch, Lost, NotRead
 from crawlers.kit import Kit
+from crawlers.look import Look
 from crawlers.parsing import PageFile, Parsed, ParsedItem
 from crawlers.urls import host_key
 from crawlers.visit import Job, Visit
@@ -33,6 +35,17 @@ SUSPICIOUS = 3
 _HALF = re.compile("[\ud800-\udfff]")
 Yield = Request | Item | ResultList
 """What a spider may yield."""
+
+
+class Rank(IntEnum):
+    """Who is asked first whether a page is theirs."""
+
+    PLATFORM = 0
+    """One program or interface, known by its own marks."""
+    STRUCTURED = 1
+    """Data for machines within any page."""
+    GENERIC = 2
+    """Anything of a certain shape."""
 
 
 class NoOptions(BaseModel):
@@ -56,6 +69,13 @@ class SourceSpider(scrapy.Spider):
     description: ClassVar[str] = ""
     example: ClassVar[str] = ""
     parser: ClassVar[Callable[[PageFile], Parsed]]
+    rank: ClassVar[Rank] = Rank.PLATFORM
+    """How special its markup is: where two recognise a page, the more special one reads it."""
+
+    @classmethod
+    def recognises(cls, look: Look) -> str:
+        """By what a page is known to be one this spider can read, for people; empty where it is not."""
+        return ""
 
     def __init__(self, job: Job | None = None, kit: Kit | None = None, **kwargs: Any) -> None:
         if job is None:
@@ -93,6 +113,8 @@ class SourceSpider(scrapy.Spider):
         conditional: bool = False,
         gone: Callable[..., Iterable[Yield] | None] | None = None,
         headers: Mapping[str, str] | None = None,
+        method: str = "GET",
+        body: str | bytes = b"",
         **cb_kwargs: Any,
     ) -> Request:
         """A request; the only way to make one. ``callback(response, **cb_kwargs)`` sees 200 answers alone.
@@ -110,6 +132,8 @@ class SourceSpider(scrapy.Spider):
             url,
             callback,
             priority=priority,
+            method=method,
+            body=body,
             headers=dict(headers or {}),
             meta=meta,
             cb_kwargs=cb_kwargs,
@@ -257,6 +281,11 @@ class SourceSpider(scrapy.Spider):
             "votes": parsed_item.votes,
             "quotes_removed": parsed_item.quotes_removed,
             "images": parsed_item.images,
+            "media": parsed_item.media,
+            "views": parsed_item.views,
+            "verified": parsed_item.verified,
+            "accepted": parsed_item.accepted,
+            "staff": parsed_item.staff,
             "lang": parsed.lang,
             "raw_sha256": fetch.sha256,
             "deleted": parsed_item.deleted,

@@ -45,6 +45,8 @@ class Job:
     """(origin, native thread id) → whether title and opening post are known."""
     max_pages: int
     now: Callable[[], datetime]
+    quota_used: Callable[[str, datetime], int] = lambda _name, _start: 0
+    """(quota, start of its period) → units spent so far."""
     items_seen: int = 0
     """How many items the source ever gave; a page without any is suspicious where this is above 0."""
 
@@ -69,3 +71,9 @@ class Visit:
     holes: list[tuple[datetime, datetime, str]] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     items: int = 0
+    spent: int = 0
+    """Units of an interface's quota that this visit cost."""
+    quota: tuple[str, datetime, int] | None = None
+    """(quota, start of its period, limit) that they count against."""
+    notice: str = ""
+    """What people should know although the visit went well, such as a quota that is nearly spent."""

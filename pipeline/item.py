@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
@@ -16,6 +17,15 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
     precision: Precision = Precision.UNKNOWN
     lower: datetime | None = None
     upper: datetime | None = None
+
+
+class Media(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A picture or film within an item, in words."""
+
+    kind: Literal["image", "video"]
+    url: str = ""
+    text: str = ""
+    """Its alt text or caption."""
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +65,15 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     votes: int | None = None
     quotes_removed: int = 0
     images: int = 0
+    media: tuple[Media, ...] = ()
+    views: int | None = None
+    """How often it was seen, where the source says so."""
+    verified: bool | None = None
+    """Whether the portal says that its author was a customer."""
+    accepted: bool | None = None
+    """Whether it is marked as the answer that solved the thread's question."""
+    staff: bool | None = None
+    """Whether the source marks its author as one of its staff."""
     lang: str | None = None
     """Language the page declares, if any."""
     raw_sha256: str | None = None

@@ -15,6 +15,7 @@ from scrapy.http import Request, Response
 from crawlers.article import parse_article
 from crawlers.feeds import parse_feed
 from crawlers.fetches import NotRead
+from crawlers.look import Look
 from crawlers.parsing import PageFile, Parsed, ParsedItem
 from crawlers.spider import SourceSpider, Yield
 from pipeline.identity import canonical_url, origin_of
@@ -55,6 +56,10 @@ url = "https://news.example.org/feed/"
 channel = "news"
 """
     parser: ClassVar[Any] = staticmethod(parse)
+
+    @classmethod
+    def recognises(cls, look: Look) -> str:
+        return "the answer is RSS or Atom" if look.is_feed else ""
 
     async def start(self) -> AsyncIterator[Yield]:
         remembered = self.job.cursor.get("entries")

@@ -11,6 +11,7 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 from scrapy.http import Response
 
+from crawlers.look import Look
 from crawlers.parsing import PageFile, Parsed
 from crawlers.results import parse_results
 from crawlers.spider import SourceSpider, Yield
@@ -58,6 +59,12 @@ url = "http://127.0.0.1:8888"
 queries = ["acme hotline", "acme kündigung"]
 """
     parser: ClassVar[Any] = staticmethod(parse)
+
+    @classmethod
+    def recognises(cls, look: Look) -> str:
+        answer = look.json
+        known = isinstance(answer, dict) and "query" in answer and isinstance(answer.get("results"), list)
+        return "the answer is a result list of SearXNG or searx" if known else ""
 
     @property
     def own_service(self) -> bool:

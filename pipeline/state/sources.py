@@ -59,6 +59,15 @@ class SourceRow(msgspec.Struct, frozen=True, kw_only=True):
     cursor: dict[str, Any]
     worker: str | None
     leased_until: datetime | None
+    pace: timedelta | None = None
+    """The interval as adapted to how much is posted; None: not adapted."""
+    hot_until: datetime | None = None
+    """Event mode: until then it is visited every ``hot``."""
+    hot: timedelta | None = None
+    newest_at: datetime | None = None
+    """Event time of the newest thing it ever gave."""
+    gap: timedelta | None = None
+    """Usual time between two things it gives, smoothed."""
     holes: tuple[Hole, ...] = ()
 
     @property
@@ -120,6 +129,9 @@ def get_source(conn: sa.Connection, source_id: str, *, lock: bool = False) -> So
 def _source_row(row: sa.Row[Any], holes: list[Hole]) -> SourceRow:
     values = dict(row._mapping)
     values["interval"] = timedelta(seconds=values.pop("interval_s"))
+    for name in ("pace", "hot", "gap"):
+        seconds = values.pop(f"{name}_s")
+        values[name] = None if seconds is None else timedelta(seconds=seconds)
     values["channel"], values["state"] = Channel(values["channel"]), SourceState(values["state"])
     values["last_answer"] = Answer(values["last_answer"]) if values["last_answer"] else None
     return SourceRow(**values, holes=tuple(holes))

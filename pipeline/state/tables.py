@@ -80,6 +80,11 @@ source = sa.Table(
     sa.Column("cursor", Json, nullable=False),
     sa.Column("worker", Text),
     sa.Column("leased_until", Utc),
+    sa.Column("pace_s", Float),
+    sa.Column("hot_until", Utc),
+    sa.Column("hot_s", Float),
+    sa.Column("newest_at", Utc),
+    sa.Column("gap_s", Float),
     sa.Index("source_next_due", "next_due"),
 )
 thread_cursor = sa.Table(
@@ -130,6 +135,61 @@ host = sa.Table(
     sa.Column("backoff_s", Float, nullable=False, server_default="0"),
     sa.Column("robots", Text),
     sa.Column("robots_at", Utc),
+    sa.Column("tdm", Json),
+    sa.Column("tdm_at", Utc),
+)
+revisit = sa.Table(
+    "revisit",
+    metadata,
+    sa.Column("source", Text, primary_key=True),
+    sa.Column("page", Text, primary_key=True),
+    sa.Column("step", Int, nullable=False),
+    sa.Column("due", Utc, nullable=False),
+    sa.Column("items", Json, nullable=False),
+    sa.Index("revisit_source_due", "source", "due"),
+)
+quota = sa.Table(
+    "quota",
+    metadata,
+    sa.Column("name", Text, primary_key=True),
+    sa.Column("start", Utc, primary_key=True),
+    sa.Column("used", Int, nullable=False),
+    sa.Column("limit", Int, nullable=False),
+)
+refused = sa.Table(
+    "refused",
+    metadata,
+    sa.Column("rule", Text, primary_key=True),
+    sa.Column("day", Text, primary_key=True),
+    sa.Column("count", Int, nullable=False),
+)
+blocked_domain = sa.Table(
+    "blocked_domain",
+    metadata,
+    sa.Column("domain", Text, primary_key=True),
+    sa.Column("by", Text, nullable=False),
+    sa.Column("reason", Text, nullable=False),
+    sa.Column("at", Utc, nullable=False),
+)
+removal = sa.Table(
+    "removal",
+    metadata,
+    _id(),
+    sa.Column("source", Text, nullable=False, index=True),
+    sa.Column("uid", Text, nullable=False),
+    sa.Column("url", Text, nullable=False),
+    sa.Column("at", Utc, nullable=False),
+    sa.Column("note", Text, nullable=False),
+)
+contact = sa.Table(
+    "contact",
+    metadata,
+    sa.Column("brand", Text, primary_key=True),
+    sa.Column("day", Text, primary_key=True),
+    sa.Column("kind", Text, primary_key=True),
+    sa.Column("count", Int, nullable=False),
+    sa.Column("by", Text, nullable=False),
+    sa.Column("at", Utc, nullable=False),
 )
 validator = sa.Table(
     "validator",

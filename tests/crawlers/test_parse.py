@@ -73,9 +73,8 @@ def test_the_shape_of_one_item():
     [
         (b"", "error", "empty"),
         (b"<html><title>Just a moment...</title></html>", "challenge", "browser check"),
-        (b'<html id="XF"><article class="message">x</article></html>', "error", "XenForo"),
-        (b"<?xml version='1.0'?><urlset></urlset>", "error", "no feed"),
-        (b'{"data": 1}', "error", "results"),
+        (b"<?xml version='1.0'?><urlset></urlset>", "error", "no spider"),
+        (b'{"data": 1}', "error", "no spider"),
         (b"<html><body><p>kurz</p></body></html>", "layout_changed", "no article text"),
     ],
 )

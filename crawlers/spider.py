@@ -19,6 +19,7 @@ from crawlers.look import Look
 from crawlers.parsing import PageFile, Parsed, ParsedItem
 from crawlers.urls import host_key
 from crawlers.visit import Job, Visit
+from crawlers.webhook import Webhook
 from pipeline import identity
 from pipeline.item import Item, ResultList
 from pipeline.times import EARLIEST
@@ -69,6 +70,8 @@ class SourceSpider(scrapy.Spider):
     description: ClassVar[str] = ""
     example: ClassVar[str] = ""
     parser: ClassVar[Callable[[PageFile], Parsed]]
+    webhook: ClassVar[Webhook | None] = None
+    """How its portal tells of news by itself, where it does."""
     rank: ClassVar[Rank] = Rank.PLATFORM
     """How special its markup is: where two recognise a page, the more special one reads it."""
 

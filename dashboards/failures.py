@@ -13,6 +13,7 @@ from dashboards.guard import problem
 from dashboards.house import NotReady
 from dashboards.reader import reader
 from dashboards.web.rendering import page
+from pipeline.secrets import SecretMissing
 from pipeline.state.opening import StateUnavailable
 from pipeline.store.protocol import StoreError
 
@@ -39,6 +40,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(StateUnavailable)
     @app.exception_handler(StoreError)
+    @app.exception_handler(SecretMissing)
     def unavailable(request: Request, error: Exception) -> Response:
         return failed(request, 503, str(error), None)
 

@@ -13,6 +13,7 @@ from sturmwarte import logs
 from sturmwarte.commands import (
     care,
     check,
+    contacts,
     dashboards,
     doctor,
     erase,
@@ -56,6 +57,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
 GROUPS = {
     "silence": incidents.silence,
     "sources": sources.sources,
+    "contacts": contacts.contacts,
     "mail": mail.mail,
     "state": state.state,
     "store": store.store,

@@ -96,6 +96,43 @@ def test_import_search_and_export(place: Path, capsys: pytest.CaptureFixture[str
     assert err.strip()
 
 
+def test_a_dry_run_tells_every_wrong_row_and_stores_nothing(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (place / "alt.csv").write_bytes(
+        "Adresse;Äußerung;Datum\n"
+        "https://forum.example/t?p=1;Lodestar ist schön;20.11.2026 08:00\n"
+        "https://forum.example/t?p=2;;20.11.2026\n"
+        "https://forum.example/t?p=3;Lodestar;neulich\n".encode("cp1252")
+    )
+    options = ("--map", "text=Äußerung", "--dry-run")
+    code, out, err = run(capsys, "import", "alt.csv", *options, "--json")
+    told = json.loads(out)
+    assert (code, told["good"]) == (1, 1)
+    assert [(one["line"], one["field"]) for one in told["bad"]] == [(3, "text"), (4, "published")]
+    assert (told["sample"][0]["text"], told["sample"][0]["published"]) == (
+        "Lodestar ist schön",
+        "2026-11-20T08:00:00+01:00",
+    )
+    code, out, err = run(capsys, "import", "alt.csv", *options)
+    assert (code, "alt.csv:4: published: 'neulich' is no time" in err) == (1, True)
+    assert run(capsys, "mentions", "source:import", "--json")[1] == ""
+    assert not (place / "alt.csv.rejected").exists()
+    assert "Äusserung" in run(capsys, "import", "alt.csv", "--map", "text=Äusserung")[2]
+    code, _, err = run(capsys, "import", "alt.csv", "--map", "txt=Datum")
+    assert (code, "text" in err) == (2, True)
+
+
+def test_contacts_are_taken_from_a_file(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (place / "calls.csv").write_text(
+        "brand;day;kind;count\nlodestar;2026-11-19;phone;1200\nlodestar;19.11.;phone;1\n", "utf-8"
+    )
+    assert run(capsys, "contacts", "import", "calls.csv", "--dry-run")[0] == 1
+    assert json.loads(run(capsys, "contacts", "list", "--json")[1]) == {"days": []}
+    code, _, err = run(capsys, "contacts", "import", "calls.csv")
+    assert (code, "calls.csv:3: day: '19.11.' is no day" in err) == (1, True)
+    (day,) = json.loads(run(capsys, "contacts", "list", "--json")[1])["days"]
+    assert (day["brand"], day["total"], day["negative"], day["per_thousand"]) == ("lodestar", 1200, 0, 0.0)
+
+
 def test_sources_are_paused_and_resumed_by_somebody(capsys: pytest.CaptureFixture[str]) -> None:
     def state() -> tuple[str, str]:
         (source,) = json.loads(run(capsys, "sources", "--json")[1])["sources"]

@@ -11,21 +11,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crawlers.given import GivenProblem, Intake
 from pipeline.item import Item
 from pipeline.words import Channel, Kind, Precision
-from sturmwarte.transfer import Importer, RowProblem, rows_of
+from sturmwarte.transfer import item_of, rows_of
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
-IMPORTER = Importer("old-archive", Channel.FORUM, ZoneInfo("Europe/Berlin"), NOW)
+INTAKE = Intake("old-archive", "import", Channel.FORUM, ZoneInfo("Europe/Berlin"), NOW, historic=True)
 
 
-def outcomes(text: str, *, as_csv: bool) -> list[tuple[int, Item | str]]:
+def outcomes(text: str, *, as_csv: bool, **columns: str) -> list[tuple[int, Item | str]]:
     found: list[tuple[int, Item | str]] = []
     for row in rows_of(io.StringIO(text, newline=""), as_csv=as_csv):
         try:
-            found.append((row.line, IMPORTER.item(row)))
-        except RowProblem as problem:
-            found.append((row.line, str(problem).split(":")[0]))
+            found.append((row.line, item_of(row, INTAKE, columns)))
+        except GivenProblem as problem:
+            found.append((row.line, problem.field))
     return found
 
 
@@ -56,8 +57,8 @@ def test_csv_with_semicolons_and_a_line_break_in_a_cell() -> None:
         ('{"url": "https://example.org/a", "text": 7}', "text"),
         ('{"url": "https://example.org/a", "text": "x", "published": "gestern"}', "published"),
         ('{"url": "https://example.org/a", "text": "x", "kind": "poem"}', "kind"),
-        ("[1]", "no JSON object"),
-        ("{", "no JSON"),
+        ("[1]", "row"),
+        ("{", "row"),
     ],
 )
 def test_wrong_rows_name_the_column(row: str, problem: str) -> None:
@@ -72,3 +73,41 @@ def test_wrong_rows_name_the_column(row: str, problem: str) -> None:
 def test_no_file_crashes_the_import(text: str, as_csv: bool) -> None:
     outcomes(text, as_csv=as_csv)
     outcomes("url,text,author,published\n" + text, as_csv=True)
+
+
+def test_columns_go_by_german_names_or_by_those_one_gives() -> None:
+    text = "Link;Kommentar;Sterne;Datum;Wer\nhttps://forum.example/a;Nie wieder;1;20.11.2026 09:40;Ada\n"
+    ((_, found),) = outcomes(text, as_csv=True, author="Wer")
+    assert isinstance(found, Item)
+    assert (found.text, found.author, found.rating, found.rating_raw) == ("Nie wieder", "Ada", 0.0, "1")
+    assert (found.kind, found.published.at) == (Kind.REVIEW, datetime(2026, 11, 20, 8, 40, tzinfo=UTC))
+    assert found.published.precision is Precision.MINUTE
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"rating": "7"}, "rating"),
+        ({"rating": "viel"}, "rating"),
+        ({"rating": "3", "rating_scale": "gut"}, "rating_scale"),
+        ({"votes": "-1"}, "votes"),
+        ({"views": True}, "views"),
+    ],
+)
+def test_numbers_out_of_range_are_named(fields: dict[str, object], field: str) -> None:
+    with pytest.raises(GivenProblem) as caught:
+        INTAKE.item({"url": "https://forum.example/a", "text": "x"} | fields)
+    assert caught.value.field == field
+
+
+def test_the_best_grade_of_a_german_school_is_one() -> None:
+    graded = INTAKE.item({"url": "https://x.example/a", "text": "x", "rating": "1,5", "rating_scale": "6-1"})
+    assert (graded.rating, graded.rating_raw, graded.rating_scale) == (0.9, "1.5", "6-1")
+
+
+def test_what_has_an_id_and_no_address_belongs_to_its_source() -> None:
+    desk = Intake("desk", "push", Channel.OWN, ZoneInfo("Europe/Berlin"), NOW, place="https://desk.example")
+    named, signed = desk.item({"id": "T-77", "text": "x"}), desk.item({"text": "Ihr seid super", "author": "Ada"})
+    assert (named.origin, named.native_id, named.url) == ("desk.example", "T-77", None)
+    assert signed.native_id == "/ by ada ihrseidsuper"
+    assert named.first_contact is False

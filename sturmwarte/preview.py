@@ -42,16 +42,21 @@ class Preview:
 
 
 def look_at(url: str, fetch: Fetch, now: datetime, zone: ZoneInfo, spider: str = "auto") -> Preview:
-    """What would be found at an address."""
-    from crawlers.parse import parse_document
+    """What would be found at an address. A page that is no list of anything leads to the feed that it names."""
+    from crawlers.parse import ARTICLE, parse_document
     from crawlers.parsing import PageFile
 
     try:
         answer = fetch(url)
+        page = PageFile(url=answer.url, body=answer.body, now=now, zone=zone, headers=answer.headers)
+        document = parse_document(spider, page)
+        if document["spider"] == ARTICLE:
+            feeds = parse_document("feed", page)["links"]["feeds"]
+            if not feeds:
+                return Preview(url, None, problem="no posts, reviews, threads or feed were recognised")
+            return look_at(feeds[0], fetch, now, zone, "feed")
     except NoAnswer as error:
         return Preview(url, None, problem=str(error))
-    page = PageFile(url=answer.url, body=answer.body, now=now, zone=zone, headers=answer.headers)
-    document = parse_document(spider, page)
     good = document["state"] in ("ok", "empty")
     problem = "" if good else str(document.get("reason") or document["state"])
     name = str(document["spider"]) if good else None

@@ -142,7 +142,7 @@ def _report(file: Path, looks: list[Preview], speech: Speech, as_json: bool) -> 
         [speech.say(f"command.init.{name}") for name in ("sentence", "hit")], [_sample(one, speech) for one in found]
     )
     for look in looks:
-        _show_look(look, speech)
+        show_look(look, speech)
     for warning in examined.warnings:
         note(warning.text(speech))
     typer.echo(speech.say("command.init.next"))
@@ -153,7 +153,8 @@ def _sample(found: dict[str, Any], speech: Speech) -> tuple[str, str]:
     return found["text"], hits or speech.say("command.match.none")
 
 
-def _show_look(look: Preview, speech: Speech) -> None:
+def show_look(look: Preview, speech: Speech) -> None:
+    """Tell a person what an address would give."""
     if look.problem:
         note(speech.say("command.init.unreadable", url=look.url, why=look.problem))
         return

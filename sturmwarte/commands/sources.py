@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pipeline.reasons import in_words
+from sturmwarte.commands.adding import Wanted, look_for, show, write
 from sturmwarte.commands.shared import (
+    WRONG,
     ByOption,
     ConfigOption,
     Desk,
     JsonOption,
+    Refused,
     desk,
     guarded,
+    leave,
     note,
     one_of,
     person,
@@ -66,6 +71,52 @@ def now(source: SourceArgument, by: ByOption = None, config: ConfigOption = None
     from pipeline.state.sources import make_due
 
     _change(desk(config, needed=True), source, person(by), "due_now", lambda conn, at: make_due(conn, source, at))
+
+
+@sources.command()
+@guarded
+def add(
+    url: Annotated[str, typer.Argument(metavar="URL", help="option.add_url")],
+    spider: Annotated[str | None, typer.Option("--spider", metavar="NAME", help="option.add_spider")] = None,
+    name: Annotated[str | None, typer.Option("--id", metavar="ID", help="option.add_id")] = None,
+    about: Annotated[str | None, typer.Option("--about", metavar="BRAND", help="option.add_about")] = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="option.add_set")] = None,
+    preview: Annotated[bool, typer.Option("--preview/--no-preview", help="option.init_preview")] = True,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="option.add_yes")] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """help.sources_add"""
+    here = desk(config, needed=True)
+    wanted = Wanted(url, spider, name, about, _pairs(settings or []), preview=preview)
+    found = look_for(here, wanted)
+    if not as_json:
+        show(here, found)
+    if not found.spider:
+        raise Refused("sources.unreadable", code=WRONG, url=url, why=found.problem)
+    if not (yes or as_json) and sys.stdin.isatty() and not typer.confirm(here.say("sources.add_it"), default=True):
+        leave(WRONG)
+    written = write(here, wanted, found)
+    if as_json:
+        print_json({"source": written, "spider": found.spider, "url": found.url, "items": list(found.items)})
+    else:
+        typer.echo(here.say("sources.added", source=written, file=str(here.file)))
+
+
+def _pairs(texts: list[str]) -> dict[str, Any]:
+    """``KEY=VALUE`` as a table would have it: numbers, true and false, lists, else a text."""
+    import tomllib
+
+    found: dict[str, Any] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip():
+            raise Refused("sources.bad_set", text=text)
+        try:
+            found[key.strip()] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            found[key.strip()] = value
+    return found
 
 
 def _set_paused(here: Desk, source: str, who: str, *, paused: bool) -> None:

@@ -28,6 +28,10 @@ MAX_ENTRIES = 2_000
 """Entries of one feed that are read."""
 MAX_TAGS = 150_000
 """Tags of one feed; the library's time grows faster than their number."""
+MAX_TAG = 20_000
+"""Characters of one tag."""
+BEGINNING = 20_000
+"""Bytes within which a feed's root must stand."""
 OPAQUE_HOSTS = ("news.google.com",)
 """Hosts whose entry links lead to a redirection page, not to the article."""
 
@@ -49,6 +53,8 @@ _ENTITY = re.compile(r"&[a-zA-Z][a-zA-Z0-9]{1,30};")
 _XML_ENTITIES = frozenset({"&amp;", "&lt;", "&gt;", "&quot;", "&apos;"})
 _BARE = re.compile(r"&(?![a-zA-Z][a-zA-Z0-9]{1,30};|#[0-9]{1,8};|#[xX][0-9a-fA-F]{1,8};)")
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]{0,200}\?>")
+_ROOT = re.compile(rb"<(?:\w{1,20}:)?(?:rss|feed|rdf|channel)\b", re.IGNORECASE)
+_LONG_TAG = re.compile(rb"<[^<>]{%d}" % MAX_TAG)
 _FEED_TYPES = ("application/rss+xml", "application/atom+xml", "application/rdf+xml", "application/feed+xml")
 _PATHS: tuple[tuple[str, str], ...] = (
     ("meta[name=generator][content^='WordPress'], link[rel='https://api.w.org/']", "feed/"),
@@ -76,8 +82,8 @@ def parse_feed(page: PageFile) -> Parsed:
         return Parsed(state=Answer.ERROR, reason="the answer is empty")
     if _is_html(body, page):
         return _no_feed(page)
-    if body.count(b"<") > MAX_TAGS:
-        return Parsed(state=Answer.ERROR, reason=f"this is no feed: more than {MAX_TAGS} tags")
+    if why := _no_shape(body):
+        return Parsed(state=Answer.ERROR, reason=f"this is no feed: {why}")
     found = _parsed(page)
     if found is None or (not found.get("version") and not found.entries):
         return Parsed(state=Answer.ERROR, reason=f"this is no feed: {_trouble(found)}")
@@ -91,6 +97,15 @@ def parse_feed(page: PageFile) -> Parsed:
     following = [link.get("href") for link in found.feed.get("links", ()) if link.get("rel") == "next"]
     links = Links(next=tuple(filter(None, following)), items=tuple(item.url for item in items if item.url))
     return Parsed(state=state, reason=reason, items=items, links=links, lang=feed.lang)
+
+
+def _no_shape(body: bytes) -> str:
+    """Why the library need not look at it: its time grows faster than tags and their length."""
+    if not _ROOT.search(body[:BEGINNING]):
+        return "neither RSS nor Atom begins here"
+    if body.count(b"<") > MAX_TAGS:
+        return f"more than {MAX_TAGS} tags"
+    return f"a tag of more than {MAX_TAG} characters" if _LONG_TAG.search(body) else ""
 
 
 def discover(page: PageFile) -> tuple[str, ...]:

@@ -120,6 +120,7 @@ class Ledger:
             max_pages=configuration.crawl.max_pages,
             now=self._clock.now,
             quota_used=self.quota_used,
+            js=entry.js,
             items_seen=row.items_seen,
         )
 

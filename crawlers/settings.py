@@ -36,6 +36,7 @@ DOWNLOADER_MIDDLEWARES = {
     "scrapy.downloadermiddlewares.httpauth.HttpAuthMiddleware": None,
     "crawlers.middlewares.guard.GuardMiddleware": 110,
     "crawlers.middlewares.robots.RobotsMiddleware": 120,
+    "crawlers.middlewares.browser.BrowserMiddleware": 530,
     "crawlers.middlewares.answers.AnswersMiddleware": 540,
     "crawlers.middlewares.conditional.ConditionalMiddleware": 545,
     # between: retry 550, compression 590, redirect 600
@@ -98,6 +99,7 @@ def for_visit(configuration: Configuration) -> Settings:
             "USER_AGENT": user_agent(configuration),
             "DOWNLOAD_MAXSIZE": crawl.max_bytes,
             "DOWNLOAD_TIMEOUT": crawl.timeout.total_seconds(),
+            "BROWSER": crawl.browser,
         },
         priority="cmdline",
     )

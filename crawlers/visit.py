@@ -47,6 +47,8 @@ class Job:
     now: Callable[[], datetime]
     quota_used: Callable[[str, datetime], int] = lambda _name, _start: 0
     """(quota, start of its period) → units spent so far."""
+    js: bool = False
+    """Whether pages are run in a browser before they are read."""
     items_seen: int = 0
     """How many items the source ever gave; a page without any is suspicious where this is above 0."""
 

@@ -64,6 +64,7 @@ class Source(Table):
     interval: Duration | None = Field(None, description="Time between two visits; the spider's own where not given.")
     backfill: Duration = Field(timedelta(days=30), description="How far back the first visit reads.")
     paused: bool = Field(False, description="Not visited for now.")
+    js: bool = Field(False, description="Its pages are filled by scripts: they are run in Chromium first (extra js).")
     retired: bool = Field(False, description="No longer visited; its history stays.")
     zone: str | None = Field(
         None, description="Time zone of times printed without one; the general one where not given."
@@ -141,6 +142,7 @@ class Crawl(Table):
     allow_private: tuple[str, ...] = Field(
         (), description="Hosts or addresses inside the own network that may be read, such as 127.0.0.1."
     )
+    browser: Path | None = Field(None, description="Chromium that runs the pages of sources with js = true.")
     threads: int = Field(8, ge=1, description="Sources that are read at the same time.")
 
 

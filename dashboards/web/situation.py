@@ -12,7 +12,10 @@ from dashboards.situations import situations
 from dashboards.web.rendering import page
 from dashboards.web.strip import source_rows
 from dashboards.web.verdict import card_of
+from pipeline.contacts import days
 
+CONTACT_DAYS = 3
+"""Newest days whose calls and letters are shown beside the criticism."""
 router = APIRouter(include_in_schema=False)
 
 
@@ -25,8 +28,9 @@ def show(reader: ReaderHere) -> HTMLResponse:
         return page(reader, "waiting.html")
     with reader.house.state().read() as connection:
         incidents = list_incidents(connection, open_only=True)
+        contacts = days(connection, reader.house.store(), reader.configuration.timezone, limit=CONTACT_DAYS)
     incidents = sorted(incidents, key=lambda one: (one.state != "open", -one.level, one.id))
-    return page(reader, "situation.html", cards=cards, incidents=incidents, sources=squares(reader))
+    return page(reader, "situation.html", cards=cards, incidents=incidents, sources=squares(reader), contacts=contacts)
 
 
 def squares(reader: Reader) -> list[dict[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from importlib.resources import files
 from zoneinfo import ZoneInfo
@@ -69,6 +69,8 @@ class Speech:
             return self.day_time(value)
         if isinstance(value, timedelta):
             return self.span(value)
+        if isinstance(value, date):
+            return self.day(datetime.combine(value, time(12), self.zone))
         return str(value)
 
     def number(self, value: float, digits: int | None = None) -> str:

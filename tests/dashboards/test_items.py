@@ -152,6 +152,7 @@ def test_contacts_are_a_denominator(folder: Path, enter: Enter) -> None:
     (day,) = client.get("/api/contacts").json()["days"]
     assert day["contacts"] == {"mail": 1000, "phone": 4000}
     assert (day["total"], day["negative"], day["per_thousand"]) == (5000, 31, 6.2)
+    assert "Nordnetz, Fr 20.11.2026: 5.000 Kontakte, Kritik je 1.000: 6,2" in client.get("/").text
     client.post("/api/contacts", json={"contacts": [row | {"count": 9000}]})
     assert client.get("/api/contacts").json()["days"][0]["total"] == 10_000
     wrong = client.post("/api/contacts", json={"contacts": [row, row | {"brand": "x"}]})

@@ -1,0 +1,124 @@
+"""Spider for WoltLab: Burning Board 4, Suite 5 and 6; also its conversations and the comments under its articles."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import msgspec
+
+from crawlers.board import BoardSpider
+from crawlers.look import Look
+from crawlers.markup import Markup, attribute_of, number_in, parse_forum, recognised
+from crawlers.parsing import PageFile, Parsed, ParsedItem
+from crawlers.select import clean_link
+from crawlers.text import Element
+from pipeline.words import Kind
+
+_TIMES = (
+    ".messagePublicationTime woltlab-core-date-time[date], .messagePublicationTime time[datetime]"
+    " || .messageHeader woltlab-core-date-time[date] || .messageHeader time[datetime]"
+    " || .messageHeaderMetaData time, .messageHeadline time, header time, header woltlab-core-date-time"
+    " || woltlab-core-date-time[date] || time[datetime]"
+)
+
+
+def _author(post: Element) -> str | None:
+    return (post.get("data-user-name") or "").strip() or None
+
+
+BOARD = Markup(
+    name="WoltLab",
+    marks="body[data-application][data-template], html[data-woltlab-version], .wbbThreadPostList, .wbbBoardList,"
+    " .wbbThreadList, article.wbbPost, .boxMenu .boxMenuDepth1, meta[name=generator][content*=WoltLab]",
+    posts="article.message[data-object-id], article.wbbPost, article.message[data-post-id], li.message[id^=post]",
+    number=number_in("data-post-id", "data-object-id", "id"),
+    content=".messageText, .messageBody .htmlContent, .messageBody",
+    author=".messageAuthor .username, .messageAuthorContainer .username, .messageSidebar .username,"
+    " .messageHeader .username, .userLink, .username",
+    author_of=_author,
+    author_id=attribute_of(
+        ".messageAuthor [data-object-id], .messageAuthor [data-user-id], .messageSidebar [data-user-id],"
+        " .username[data-user-id], .messageHeader [data-user-id]",
+        "data-object-id",
+    ),
+    times=_TIMES,
+    quotes="blockquote, woltlab-quote, .quoteBox",
+    drop=".messageSignature, .messageFooterNotes, .messageFooter, .messageNote, .modifiedNote, .messageEditNote,"
+    " .reactionSummaryList, .likesSummary, .attachmentThumbnailList, .attachmentFileList, .attachmentList, script,"
+    " .codeBoxHeader, .spoilerBoxHeader button, .jsSpoilerToggle, .messageQuickOptions, .embeddedContentLink",
+    skip=".messageDeleted, .messageCollapsed, .wcfAdLocation article, .messageReduced",
+    position=".messageQuickOptions .permalink, .messageHeaderMetaData .permalink, a.permalink, .messageShareButton",
+    staff=".messageSidebar .badge.staff, .userTitleBadge.staff",
+    title="h1.contentTitle, .contentHeaderTitle .contentTitle, .boxHeadline h1, h1",
+    post_link="a.permalink[href], .messagePublicationTime a[href], .messageHeader a[href*='#post'], a[href*='#post']",
+    rows=".wbbThread[data-thread-id], li.wbbThread, tr.wbbThread, ol.wbbThread, tr[id^=thread], tr.conversation,"
+    " .conversation[data-conversation-id], tr.jsClipboardObject, .tabularListRow .tabularListColumns,"
+    " .tabularListRow[data-thread-id]",
+    row_title="a.wbbTopicLink[href], a.messageGroupLink[href], .columnSubject h3 a[href], .columnSubject a[href],"
+    " a.conversationLink[href], h3 a[href]",
+    row_last=".columnLastPost",
+    row_replies=".columnStats dd, .columnReplies, .statsDataList dd",
+    sticky=".wbbThreadAnnouncement, .sticky, .wbbThread.isSticky, li.wbbThread:has(.wbbStickyIcon)",
+    boards=".wbbBoardContainer .wbbBoard, li.wbbBoardContainer, .wbbBoardNode, li[data-board-id]",
+    board_title=".wbbBoardNode__title a[href], .wbbBoardTitle a[href], h3.containerHeadline a[href], h3 a[href],"
+    " h2 a[href], .boardTitle a[href], a[href]",
+    board_last=".wbbLastPost, .wbbBoardNode__lastPost, .lastPost, aside",
+    next_page="woltlab-core-pagination + link[rel=next], .pagination .skip.next a[href], .pageNavigation .next a[href],"
+    " li.skip a[rel=next][href], .paginationNext[href]",
+    previous_page=".pagination .skip.prev a[href], .pageNavigation .previous a[href], .paginationPrevious[href]",
+)
+COMMENTS = Markup(
+    name="WoltLab",
+    marks=BOARD.marks,
+    posts=".commentList .comment[data-object-id], li.comment[data-object-id], .commentList > li[data-object-id],"
+    " article.comment[data-object-id]",
+    number=number_in("data-object-id", "data-comment-id", "id"),
+    content=".userMessage, .commentContent .htmlContent, .comment__message, .commentContent .htmlContent,"
+    " [itemprop=text]",
+    author=".username, .comment__author, [itemprop=author] [itemprop=name]",
+    author_id=attribute_of(".userLink[data-object-id], [data-user-id]", "data-object-id"),
+    times="woltlab-core-date-time[date] || time[datetime] || meta[itemprop=dateCreated][content]",
+    quotes=BOARD.quotes,
+    drop=BOARD.drop,
+    title=BOARD.title,
+    post_link=".comment__link[href], a.commentLink[href], a[href*='#comment']",
+)
+
+
+def parse(page: PageFile) -> Parsed:
+    """Posts, thread rows and links of one page of a WoltLab board; under an article its comments."""
+    board = parse_forum(page, BOARD)
+    if board.items or board.threads or board.boards:
+        return board
+    comments = parse_forum(page, COMMENTS)
+    if not comments.items:
+        return board
+    return msgspec.structs.replace(comments, items=tuple(_comment(item) for item in comments.items))
+
+
+def _comment(item: ParsedItem) -> ParsedItem:
+    name = f"comment-{item.id.removeprefix('p')}"
+    return msgspec.structs.replace(item, kind=Kind.COMMENT, id=name)
+
+
+class WoltlabSpider(BoardSpider):
+    """Reads the index, a board, a list of threads or one thread."""
+
+    name = "woltlab"
+    platform = "woltlab"
+    description = "A WoltLab forum (Burning Board 4, Suite 5 and 6): the index, a board or one thread; no login needed."
+    example = """\
+[sources.forum]
+spider = "woltlab"
+url = "https://forum.example.org/board/12-service/"
+"""
+    parser: ClassVar[Any] = staticmethod(parse)
+
+    @classmethod
+    def recognises(cls, look: Look) -> str:
+        return "the markup is WoltLab's" if recognised(look.tree, BOARD) else ""
+
+    def address_of(self, thread_url: str, item: str) -> str | None:
+        number = item.removeprefix("p")
+        gap = "&" if "?" in thread_url else "?"
+        return clean_link(thread_url, f"{thread_url}{gap}postID={number}#post{number}")

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
@@ -282,7 +283,10 @@ class BoardSpider(SourceSpider):
             walk.newest, walk.newest_time, walk.hashes = last.id, last.published.at, hashes
 
     def _item(self, item: ParsedItem, parsed: Parsed, response: Response, *, opens: bool) -> Item:
-        return self.item(item, parsed, response, reading=Reading.FULL, opens_thread=opens)
+        over: dict[str, Any] = {"opens_thread": opens}
+        if item.url is None or identity.native_id(item.url) is None:  # an address that does not tell the post
+            over["native_id"] = f"{_folder(item.url or response.url)} {item.id}"
+        return self.item(item, parsed, response, reading=Reading.FULL, **over)
 
     # --- the end ----------------------------------------------------------------------------------------------
 
@@ -336,6 +340,11 @@ def _unchanged(row: ThreadRow, mark: ThreadMark | None) -> bool:
 def _number(item_id: str) -> int:
     digits = _DIGITS.search(item_id)
     return int(digits[0]) if digits else 0
+
+
+def _folder(url: str) -> str:
+    """The place on its host at which a page lies: ``/forum/`` of ``https://x.de/forum/99-titel.html``."""
+    return urlsplit(url).path.rpartition("/")[0] + "/"
 
 
 def _digest(item: ParsedItem) -> str:

@@ -41,6 +41,7 @@ _PREVIOUS = frozenset(
     {"prev", "previous", "vorherige", "vorherige seite", "zurück", "«", "‹", "<", "previous page", "< prev"}
 )
 _REPEATED = re.compile(r"^(?:Re|AW|Antw)\s*:\s*", re.IGNORECASE)
+_POST_ANCHOR = re.compile(r"(?:post|p|pid|msg)[-_]?(\d{1,18})", re.IGNORECASE)
 _DIGITS = re.compile(r"\d{1,18}")
 _LOGIN = "form[action*='login'] input[type=password], form[action*='signin'] input[type=password], form#login"
 _COUNT = re.compile(r"(\d{1,3}(?:[.,\u202f\u00a0 ]\d{3})+|\d{1,9})\s*([kKmM])?(?!\S*[:/])")
@@ -97,6 +98,8 @@ class Markup:
     """(address of the page, number) → address of a post whose link does not stand there."""
 
     rows: str = ""
+    row_id: Callable[[Element], str | None] = _no_name
+    """Number of a row's thread, where its address does not tell it."""
     row_title: str = "a[href]"
     row_last: str = ""
     """Within a row: the cell of its newest post."""
@@ -236,7 +239,10 @@ def thread_of(sheet: Sheet) -> str | None:
         *(absolute(sheet.base, one.get("href")) for one in select(sheet.tree, "h1 a[href], .threadtitle a[href]")[:5]),
     )
     found = (short(url) for url in urls if url)
-    return next((one.partition("-")[0] for one in found if one and one.startswith("t")), None)
+    told_by_url = next((one.partition("-")[0] for one in found if one and one.startswith("t")), None)
+    hidden = first(sheet.tree, "input[name=t][value], input[name=threadid][value], input[name=searchthreadid][value]")
+    number = (hidden.get("value") or "").strip() if hidden is not None else ""
+    return told_by_url or (f"t{number}" if number.isascii() and number.isdigit() and len(number) < 19 else None)
 
 
 def short(url: str | None) -> str | None:
@@ -358,7 +364,8 @@ def _rows(sheet: Sheet, markup: Markup) -> Iterator[ThreadRow]:
     seen: set[str] = set()
     for box in select(sheet.tree, markup.rows)[:MAX_POSTS]:
         sticky = box in kept or any(up in kept for up in box.iterancestors())
-        row = row_of(sheet, box, markup.row_title, markup.row_last, markup.row_replies, "t", sticky=sticky)
+        cells = (markup.row_title, markup.row_last, markup.row_replies)
+        row = row_of(sheet, box, *cells, "t", number=markup.row_id(box), sticky=sticky)
         if row is not None and row.id not in seen:
             seen.add(row.id)
             yield row
@@ -374,12 +381,22 @@ def _boards(sheet: Sheet, markup: Markup) -> Iterator[ThreadRow]:
 
 
 def row_of(
-    sheet: Sheet, box: Element, title: str, last: str, replies: str, letter: str, *, sticky: bool = False
+    sheet: Sheet,
+    box: Element,
+    title: str,
+    last: str,
+    replies: str,
+    letter: str,
+    *,
+    number: str | None = None,
+    sticky: bool = False,
 ) -> ThreadRow | None:
-    """One row of a list: a thread (``t``), whose address tells its id, or a board (``f``), which its address is."""
+    """One row of a list: a thread (``t``), named by address or number, or a board (``f``), named by its address."""
     links = select(box, title)
-    named = ((link, clean_link(sheet.base, link.get("href"))) for link in links[:8])
+    named = [(link, clean_link(sheet.base, link.get("href"))) for link in links[:8]]
     found = next(((link, url) for link, url in named if url and _is_row(url, letter)), None)
+    if found is None and number:
+        found = next(((link, url) for link, url in named if url and one_line(link)), None)
     if found is None:
         return None
     link, url = found
@@ -387,7 +404,7 @@ def row_of(
     cell = first(box, last) if last else None
     newest, newest_url = _newest(sheet, cell)
     return ThreadRow(
-        id=(name or "").partition("-")[0] if letter == "t" else f"f:{name}"[:200],
+        id=(name or f"t{number}").partition("-")[0] if letter == "t" else f"f:{name}"[:200],
         url=url,
         title=one_line(link),
         last_item=newest or (_stamp(sheet, cell) if letter == "f" else None),
@@ -409,8 +426,10 @@ def _newest(sheet: Sheet, cell: Element | None) -> tuple[str | None, str | None]
     for link in select(cell, "a[href]")[:10] if cell is not None else ():
         url = absolute(sheet.base, link.get("href"))
         named = short(url)
-        if url and named and named.startswith("p"):
-            return named, clean_link(sheet.base, link.get("href"))
+        anchor = _POST_ANCHOR.fullmatch(urlsplit(url or "").fragment)
+        if url and (anchor or (named and named.startswith("p"))):
+            clean = clean_link(sheet.base, link.get("href"))
+            return (named if named and named.startswith("p") else f"p{anchor[1] if anchor else ''}"), clean
         if url and named and named.startswith("t"):
             fallback = fallback or clean_link(sheet.base, link.get("href"))
     return None, fallback

@@ -32,6 +32,7 @@ FOURTH = Markup(
     title=".threadtitle, #pagetitle h1, h1",
     post_link="a.postcounter[href], .nodecontrols a[href*='post'][href]",
     rows="li.threadbit, li[id^='thread_']",
+    row_id=number_in("id", pattern=r"^thread_(\d{1,18})$"),
     row_title="a.title[href], h3.threadtitle a[href]",
     row_last=".threadlastpost",
     row_replies=".threadstats li",

@@ -8,9 +8,9 @@ import msgspec
 
 from crawlers.board import BoardSpider
 from crawlers.look import Look
-from crawlers.markup import Markup, attribute_of, number_in, parse_forum, recognised
+from crawlers.markup import Markup, attribute_of, id_of_link, number_in, parse_forum, recognised
 from crawlers.parsing import PageFile, Parsed, ParsedItem
-from crawlers.select import clean_link
+from crawlers.select import clean_link, first
 from crawlers.text import Element
 from pipeline.words import Kind
 
@@ -24,6 +24,12 @@ _TIMES = (
 
 def _author(post: Element) -> str | None:
     return (post.get("data-user-name") or "").strip() or None
+
+
+def _row_number(row: Element) -> str | None:
+    named = first(row, "[id^='threadTitle']")
+    number = (named.get("id") or "").removeprefix("threadTitle") if named is not None else ""
+    return number if number.isascii() and number.isdigit() else None
 
 
 BOARD = Markup(
@@ -67,6 +73,32 @@ BOARD = Markup(
     " li.skip a[rel=next][href], .paginationNext[href]",
     previous_page=".pagination .skip.prev a[href], .pageNavigation .previous a[href], .paginationPrevious[href]",
 )
+THIRD = Markup(
+    name="WoltLab",
+    marks="link[href*='burningBoard'], form[action*='form=UserLogin'], link[href*='page=ThreadsFeed'], body#tplThread,"
+    " body#tplBoard",
+    posts="div.message[id^='postRow'], [id^='postRow']",
+    number=number_in("id", pattern=r"^postRow(\d{1,18})$"),
+    content="[id^='postText'], .messageBody",
+    author=".messageAuthor .userName, .userName, .messageAuthor a",
+    author_id=id_of_link(".messageAuthor a[href]", r"(?:userID=|/user/)(\d{1,18})"),
+    times=".messageHeading p.light || .messageHeading .smallFont || .messageHeading p || .light",
+    quotes="blockquote",
+    drop=".signature, .editNote, .messageFooter, .attachmentImages, script",
+    skip=".deleted",
+    position=".messageNumber",
+    post_title=".messageTitle",
+    title=".headlineContainer h2, h2 a, h2",
+    post_link="a.messageNumber[href], .messageHeading a[href*='postID']",
+    rows="tr:has([id^='threadTitle'])",
+    row_id=_row_number,
+    row_title="[id^='threadTitle'] a[href]",
+    row_last=".columnLastPost, .threadLastPost",
+    row_replies=".columnReplies",
+    boards="li:has(.boardlistTitle), .boardlistInner li",
+    board_title=".boardTitle a[href], h3 a[href]",
+    board_last=".boardlistLastPost",
+)
 COMMENTS = Markup(
     name="WoltLab",
     marks=BOARD.marks,
@@ -87,9 +119,11 @@ COMMENTS = Markup(
 
 def parse(page: PageFile) -> Parsed:
     """Posts, thread rows and links of one page of a WoltLab board; under an article its comments."""
+    for markup in (BOARD, THIRD):
+        board = parse_forum(page, markup)
+        if board.items or board.threads or board.boards:
+            return board
     board = parse_forum(page, BOARD)
-    if board.items or board.threads or board.boards:
-        return board
     comments = parse_forum(page, COMMENTS)
     if not comments.items:
         return board
@@ -116,7 +150,8 @@ url = "https://forum.example.org/board/12-service/"
 
     @classmethod
     def recognises(cls, look: Look) -> str:
-        return "the markup is WoltLab's" if recognised(look.tree, BOARD) else ""
+        known = recognised(look.tree, BOARD) or recognised(look.tree, THIRD)
+        return "the markup is WoltLab's" if known else ""
 
     def address_of(self, thread_url: str, item: str) -> str | None:
         number = item.removeprefix("p")

@@ -212,6 +212,30 @@ def _invision(at: _Address) -> str | None:
     return _numbered(found[1], comment, found[2])
 
 
+def _vbseo(at: _Address) -> str | None:
+    found = re.fullmatch(r"(.*/)t(\d+)-[^/]*?(?:-post(\d+))?\.html", at.path)
+    return _numbered(found[1], _number(at.fragment, r"post(\d+)") or found[3], found[2]) if found else None
+
+
+def _vanilla(at: _Address) -> str | None:
+    found = re.fullmatch(r"(.*/)discussion/(?:comment/(\d+)/?|(\d+)(?:/.*)?)", at.path)
+    if found is None:
+        return None
+    return _numbered(found[1], _number(at.fragment, r"Comment_(\d+)") or found[2], found[3])
+
+
+def _stack_exchange(at: _Address) -> str | None:
+    single = re.fullmatch(r"(.*/)a/(\d+)(?:/\d+)?/?", at.path)
+    if single:
+        return _numbered(single[1], single[2], None)
+    found = re.fullmatch(r"(.*/)q(?:uestions)?/(\d+)(?:/[^/]*(?:/(\d+))?)?/?", at.path)
+    if found is None:
+        return None
+    comment = _number(at.fragment, r"comment(\d+)_\d+")
+    answer = _number(at.fragment, r"(?:answer-)?(\d+)") or found[3]
+    return f"{found[1]} comment-{comment}" if comment else _numbered(found[1], answer, found[2])
+
+
 def _wordpress(at: _Address) -> str | None:
     comment = _number(at.fragment, r"(?:li-|div-)?comment-(\d+)")
     path = re.sub(r"/(?:comment-page-\d+|amp|feed)/?$", "/", at.path)
@@ -225,6 +249,7 @@ def _wordpress(at: _Address) -> str | None:
 _READERS: tuple[Callable[[_Address], str | None], ...] = (
     _phpbb,
     _phpbb_rewritten,
+    _vbseo,
     _vbulletin_or_mybb,
     _mybb_rewritten,
     _smf,
@@ -234,6 +259,8 @@ _READERS: tuple[Callable[[_Address], str | None], ...] = (
     _invision,
     _nodebb,
     _discourse,
+    _vanilla,
+    _stack_exchange,
     _wordpress,
 )
 

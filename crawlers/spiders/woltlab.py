@@ -57,9 +57,11 @@ BOARD = Markup(
     staff=".messageSidebar .badge.staff, .userTitleBadge.staff",
     title="h1.contentTitle, .contentHeaderTitle .contentTitle, .boxHeadline h1, h1",
     post_link="a.permalink[href], .messagePublicationTime a[href], .messageHeader a[href*='#post'], a[href*='#post']",
-    rows=".wbbThread[data-thread-id], li.wbbThread, tr.wbbThread, ol.wbbThread, tr[id^=thread], tr.conversation,"
+    rows=".messageGroup[data-conversation-id], .wbbThread[data-thread-id], li.wbbThread, tr.wbbThread,"
+    " ol.wbbThread, tr[id^=thread], tr.conversation,"
     " .conversation[data-conversation-id], tr.jsClipboardObject, .tabularListRow .tabularListColumns,"
     " .tabularListRow[data-thread-id]",
+    row_id=number_in("data-conversation-id", "data-thread-id"),
     row_title="a.wbbTopicLink[href], a.messageGroupLink[href], .columnSubject h3 a[href], .columnSubject a[href],"
     " a.conversationLink[href], h3 a[href]",
     row_last=".columnLastPost",
@@ -69,13 +71,15 @@ BOARD = Markup(
     board_title=".wbbBoardNode__title a[href], .wbbBoardTitle a[href], h3.containerHeadline a[href], h3 a[href],"
     " h2 a[href], .boardTitle a[href], a[href]",
     board_last=".wbbLastPost, .wbbBoardNode__lastPost, .lastPost, aside",
-    next_page="woltlab-core-pagination + link[rel=next], .pagination .skip.next a[href], .pageNavigation .next a[href],"
+    next_page="woltlab-core-pagination + link[rel=next], .pagination .skip.next a[href],"
+    " .pageNavigation .next a[href],"
     " li.skip a[rel=next][href], .paginationNext[href]",
     previous_page=".pagination .skip.prev a[href], .pageNavigation .previous a[href], .paginationPrevious[href]",
 )
 THIRD = Markup(
     name="WoltLab",
-    marks="link[href*='burningBoard'], form[action*='form=UserLogin'], link[href*='page=ThreadsFeed'], body#tplThread,"
+    marks="link[href*='burningBoard'], form[action*='form=UserLogin'], link[href*='page=ThreadsFeed'],"
+    " body#tplThread,"
     " body#tplBoard",
     posts="div.message[id^='postRow'], [id^='postRow']",
     number=number_in("id", pattern=r"^postRow(\d{1,18})$"),
@@ -102,12 +106,13 @@ THIRD = Markup(
 COMMENTS = Markup(
     name="WoltLab",
     marks=BOARD.marks,
-    posts=".commentList .comment[data-object-id], li.comment[data-object-id], .commentList > li[data-object-id],"
-    " article.comment[data-object-id]",
-    number=number_in("data-object-id", "data-comment-id", "id"),
-    content=".userMessage, .commentContent .htmlContent, .comment__message, .commentContent .htmlContent,"
+    posts=".commentList__item[data-comment-id], .comment[data-object-id], .commentList > li[data-object-id],"
+    " .commentResponse[data-object-id], .commentResponseList__item[data-response-id]",
+    number=number_in("data-comment-id", "data-response-id", "data-object-id", "id"),
+    content=".comment__message, .commentResponse__message, .userMessage, .commentContent .htmlContent,"
+    " .comment__message, .commentContent .htmlContent,"
     " [itemprop=text]",
-    author=".username, .comment__author, [itemprop=author] [itemprop=name]",
+    author=".comment__author, .commentResponse__author, .username, [itemprop=author] [itemprop=name]",
     author_id=attribute_of(".userLink[data-object-id], [data-user-id]", "data-object-id"),
     times="woltlab-core-date-time[date] || time[datetime] || meta[itemprop=dateCreated][content]",
     quotes=BOARD.quotes,

@@ -57,7 +57,8 @@ FIRST = Markup(
     author_id=attribute_of(".messageUserInfo [data-user-id], .avatar[class*=Av]", "data-user-id"),
     times=".messageMeta .DateTime || .privateControls .DateTime || .DateTime || time[datetime]",
     quotes=".bbCodeQuote, blockquote.quoteContainer, blockquote.quote",
-    drop=".messageTextEndMarker, .editDate, .signature, .quoteExpand, script, .likesSummary, .attachedFiles, noscript,"
+    drop=".messageTextEndMarker, .editDate, .signature, .quoteExpand, script, .likesSummary, .attachedFiles,"
+    " noscript,"
     " .funbox, .ad",
     skip=".deleted, .messageSimple",
     position=".postNumber, a.hashPermalink",

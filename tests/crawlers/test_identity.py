@@ -38,6 +38,14 @@ NAMED = [
     ("http://x.de/post/28", "/ p28"),
     ("http://x.de/topic/27-titel/?do=findComment&comment=453", "/ p453"),
     ("http://x.de/d/12-titel/3", "/ t12-3"),
+    ("http://x.de/t99-kein-anschluss.html", "/ t99"),
+    ("http://x.de/t99-kein-anschluss-post453.html#post453", "/ p453"),
+    ("http://x.de/discussion/99/kein-anschluss/p2", "/ t99"),
+    ("http://x.de/discussion/comment/453/#Comment_453", "/ p453"),
+    ("http://x.de/questions/99/kein-anschluss/453#453", "/ p453"),
+    ("http://x.de/questions/99/kein-anschluss", "/ t99"),
+    ("http://x.de/a/453", "/ p453"),
+    ("http://x.de/questions/99/kein-anschluss#comment7_453", "/ comment-7"),
 ]
 
 

@@ -24,11 +24,10 @@ def parse(
     as_json: JsonOption = True,
 ) -> None:
     """help.parse"""
-    from crawlers.parse import parse_document
+    from crawlers.parse import parse_document, readers
     from crawlers.parsing import PageFile
-    from crawlers.registry import spiders
 
-    one_of(spider, ["auto", *spiders()], "unknown_spider")
+    one_of(spider, ["auto", *readers()], "unknown_spider")
     if not is_address(url):
         raise Refused("bad_address", text=url)
     if not is_zone(zone):

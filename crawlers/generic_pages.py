@@ -1,8 +1,8 @@
 """Posts of forums and comment sections that nobody knows: repeated blocks, each with a name, a time and a text.
 
-One pass adds up, for every element, what lies below it; from each time upwards, the lowest element that also holds a name
-and a text is a block; the blocks that look alike and are the most are the posts. Lists of threads are found alike, by a
-title that leads somewhere in place of a text. All of it is linear in the size of the page.
+One pass adds up, for every element, what lies below it; from each time upwards, the lowest element that also holds a
+name and a text is a block; the blocks that look alike and are the most are the posts. Lists of threads are found alike,
+by a title that leads somewhere in place of a text. All of it is linear in the size of the page.
 """
 
 from __future__ import annotations
@@ -50,9 +50,11 @@ _NAME = re.compile(
     re.IGNORECASE,
 )
 _PROFILE = re.compile(
-    r"(?:^|/)(?:users?|members?|profile?|u|author|mitglied(?:er)?|nutzer|benutzer|people)(?:/|\.php|-|=)|[?&](?:u|uid|user)=",
+    r"(?:^|/)(?:users?|members?|profile?|u|author|mitglied(?:er)?|nutzer|benutzer|people)(?:/|\.php|-|=)|[?&;](?:u|uid|user)=|action=profile",
     re.IGNORECASE,
 )
+_SURE = re.compile(r"user-?name|author|nick|poster|display-?name|member-?name", re.IGNORECASE)
+_NAMELIKE = re.compile(r"(?=.{0,59}[^\W\d_].{0,59}[^\W\d_])(?!(?:online|offline)\b).{2,60}", re.IGNORECASE)
 _TIME_ATTRIBUTES = ("datetime", "data-time", "data-timestamp", "data-date", "data-created", "data-published")
 _PRINTED = re.compile(
     r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}|\b\d{1,2}:\d{2}\b|\bvor\s+\S+\s+(?:sek|min|st|tag|woch|mon|jahr)"
@@ -306,12 +308,20 @@ def _own_number(element: Element) -> str | None:
 
 
 def _named(block: _Block, nested: list[Element]) -> Element | None:
-    """The element that holds the author's name: the innermost of those that are marked as one."""
+    """The element that holds the author's name: of those marked as one the surest, and of these the first."""
     hidden = {below for one in nested for below in one.iter()}
     names = [one for one in block.element.iter() if isinstance(one.tag, str) and one not in hidden and _is_name(one)]
-    worded = [one for one in names if 0 < len(one_line(one)) <= 60 and one is not block.time]
-    links = [one for one in worded if one.tag == "a"]
-    return (links or worded or [None])[0]
+    worded = [one for one in names if one is not block.time and _NAMELIKE.fullmatch(one_line(one))]
+    return min(worded, key=_sureness, default=None)
+
+
+def _sureness(element: Element) -> int:
+    """0 where the page says that this is the author; the larger, the more it is a guess."""
+    if element.get("rel") == "author" or element.get("itemprop") in ("author", "creator"):
+        return 0
+    profile = element.tag == "a" and bool(_PROFILE.search(element.get("href") or ""))
+    marked = bool(_SURE.search(element.get("class") or ""))
+    return 1 if profile and marked else 2 if profile or (marked and len(element) == 0) else 3
 
 
 def _permalink(sheet: Sheet, element: Element, number: str | None) -> str | None:

@@ -81,8 +81,7 @@ terms = ["#acmestörung"]
         deadline = asyncio.get_running_loop().time() + options.stay.total_seconds()
         try:
             async with opened(self.kit, [Wire("jetstream", self._address(), websocket=True)], self._agent()) as stream:
-                if self._last is None:
-                    self._seen(self.job.now())
+                self._connected = self.job.now()
                 while (pulse := await stream.next(deadline)) is not None:
                     for item in self._take(pulse):
                         yield item
@@ -107,6 +106,7 @@ terms = ["#acmestörung"]
         self._live = False
         self._events = self._understood = 0
         self._alive: datetime | None = None
+        self._connected: datetime | None = None
         if self.job.first_contact:
             self.visit.complete_from = self.job.started
         self.visit.keep_cursor = True
@@ -180,9 +180,6 @@ terms = ["#acmestörung"]
 
     # --- the end ------------------------------------------------------------------------------------------------
 
-    def _seen(self, at_: datetime) -> None:
-        self._last = _microseconds(at_)
-
     def _broke(self, error: NotRead) -> None:
         """A stream that ends when it has reached the present costs nothing: the next visit goes on from there."""
         if self._live:
@@ -194,6 +191,8 @@ terms = ["#acmestörung"]
         if self._events >= _ENOUGH and self._understood < _UNDERSTOOD * self._events:
             reason = f"only {self._understood} of {self._events} events could be understood"
             self.lose(self.job.url, Answer.LAYOUT_CHANGED, reason)
+        if self._last is None and self._connected is not None:
+            self._last = _microseconds(self._connected - GAP)  # its clock may go after ours
         alive = _microseconds(self._alive) if self._alive is not None else 0
         if self._last is not None:
             self.visit.reached = datetime.fromtimestamp(max(self._last, alive) / 1_000_000, UTC) - SLACK

@@ -73,23 +73,6 @@ terms = ["#acmestörung"]
         known = b'"time_us"' in look.start and b'"did"' in look.start and look.start.startswith(b"{")
         return "the lines are events of a Jetstream" if known else ""
 
-    async def start(self) -> AsyncIterator[Yield]:
-        self._begin()
-        if self.kit is None:
-            raise TypeError("a stream needs its kit: run 'sturmwarte crawl'")
-        options: Any = self.job.options
-        deadline = asyncio.get_running_loop().time() + options.stay.total_seconds()
-        try:
-            async with opened(self.kit, [Wire("jetstream", self._address(), websocket=True)], self._agent()) as stream:
-                self._connected = self.job.now()
-                while (pulse := await stream.next(deadline)) is not None:
-                    for item in self._take(pulse):
-                        yield item
-        except NotRead as error:
-            self._broke(error)
-        finally:
-            self._end()
-
     def _begin(self) -> None:
         cursor = self.job.cursor
         last = cursor.get("at")
@@ -110,6 +93,23 @@ terms = ["#acmestörung"]
         if self.job.first_contact:
             self.visit.complete_from = self.job.started
         self.visit.keep_cursor = True
+
+    async def start(self) -> AsyncIterator[Yield]:
+        self._begin()
+        if self.kit is None:
+            raise TypeError("a stream needs its kit: run 'sturmwarte crawl'")
+        options: Any = self.job.options
+        deadline = asyncio.get_running_loop().time() + options.stay.total_seconds()
+        try:
+            async with opened(self.kit, [Wire("jetstream", self._address(), websocket=True)], self._agent()) as stream:
+                self._connected = self.job.now()
+                while (pulse := await stream.next(deadline)) is not None:
+                    for item in self._take(pulse):
+                        yield item
+        except NotRead as error:
+            self._broke(error)
+        finally:
+            self._end()
 
     def _address(self) -> str:
         return with_query(self.job.url, wantedCollections=POSTS, cursor=self._last)

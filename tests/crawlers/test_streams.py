@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 
 from crawlers.registry import spiders
+from crawlers.service import crawl_forever
 from pipeline.words import Answer, SourceState
 
 BRANDS = {"nordnetz": {"name": "NordNetz", "accounts": ["did:plc:nordnetz"]}}
@@ -311,3 +312,27 @@ def test_a_mastodon_stream_without_a_token_is_gated(jet, server):
     jet.sources = {"board": {"spider": "mastodonstream", "url": server.url, "tags": ["netz"], "stay": "1s"}}
     report = jet.visit()
     assert (report.complete, report.answer, report.state) == (False, Answer.GATED, SourceState.BLIND)
+
+
+def test_a_service_that_stops_leaves_the_stream_and_keeps_its_place(jet, server):
+    """Reading goes on from the last event; nothing of it counts as the source's failure."""
+    now, stop = jet.clock.now(), threading.Event()
+    server.play = sends(event(now, "k1", "NordNetz"))
+    jet.sources["board"]["stay"] = "10m"
+    given = (lambda: jet.configuration, jet.folder, jet.clock, stop)
+    crawl = threading.Thread(
+        target=crawl_forever, args=given, kwargs={"pipeline_factory": lambda *_: jet.pipeline, "spiders": jet.spiders}
+    )
+    crawl.start()
+    try:
+        for _ in range(500):
+            if jet.pipeline.items:
+                break
+            stop.wait(0.02)
+    finally:
+        stop.set()
+        crawl.join(30)
+    assert not crawl.is_alive()
+    assert jet.pipeline.natives == ["/ pdid:plc:anna/k1"]
+    row = jet.row()
+    assert (row.cursor["at"], row.failures, row.worker) == (micro(now), 0, None)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field
 from scrapy.http import Request
@@ -17,6 +18,8 @@ from pipeline.words import Answer
 
 WARN_AT = 0.8
 """Share of a quota from which on a warning stands beside the source."""
+Period = timedelta | Literal["month"]
+"""A month is one of the calendar: what is paid for is counted so."""
 
 
 class ApiOptions(BaseModel):
@@ -40,7 +43,9 @@ class ApiSpider(NewestFirst):
     """Environment variable of the key; empty where the interface needs none."""
     quota: ClassVar[int | None] = None
     """Units per period that the interface usually grants; None: not counted."""
-    quota_period: ClassVar[timedelta] = timedelta(days=1)
+    quota_period: ClassVar[Period] = timedelta(days=1)
+    quota_zone: ClassVar[str] = "UTC"
+    """Where the days and months of the quota begin at midnight."""
 
     @property
     def own_service(self) -> bool:
@@ -49,7 +54,11 @@ class ApiSpider(NewestFirst):
     def key(self) -> str:
         """The key. Raises SecretMissing where the named file cannot be read; empty where none is given."""
         options: Any = self.job.options
-        return password(options.key_file, options.key_env or self.key_name) or ""
+        return self.secret(options.key_file, options.key_env or self.key_name)
+
+    def secret(self, file: Path | None, variable: str) -> str:
+        """What a named file holds, else an environment variable. Raises SecretMissing where it cannot be read."""
+        return password(file, variable) or ""
 
     def headers(self) -> Mapping[str, str]:
         """Headers of every request: where most interfaces want the key."""
@@ -69,8 +78,23 @@ class ApiSpider(NewestFirst):
         elif self._spend(self.cost(url)):
             yield from super()._page(url, reel)
         else:
-            until = quota_start(self.job.started, self.quota_period) + self.quota_period
-            self.lose(url, Answer.RATE_LIMITED, f"the quota of {self._limit()} is spent until {until.isoformat()}")
+            self.lose(url, Answer.RATE_LIMITED, self.spent_reason())
+
+    def spent_reason(self) -> str:
+        """That the quota is spent, in words: how much it is, and when it begins anew."""
+        until = self._span()[1].isoformat(timespec="minutes")
+        return f"the quota of {self._limit()} is spent until {until}"
+
+    def quota_left(self) -> int | None:
+        """Units that may still be spent in this period; None where they are not counted."""
+        limit = self._limit()
+        return None if limit is None else max(limit - self._used(), 0)
+
+    def _used(self) -> int:
+        return self.job.quota_used(self.name, self._span()[0]) + self.visit.spent
+
+    def _span(self) -> tuple[datetime, datetime]:
+        return quota_span(self.job.started, self.quota_period, self.quota_zone)
 
     def _limit(self) -> int | None:
         options: Any = self.job.options
@@ -81,17 +105,32 @@ class ApiSpider(NewestFirst):
         limit = self._limit()
         if limit is None:
             return True
-        used = self.job.quota_used(self.name, quota_start(self.job.started, self.quota_period)) + self.visit.spent
+        used = self._used()
         if used + units > limit:
             return False
         self.visit.spent += units
-        self.visit.quota = (self.name, quota_start(self.job.started, self.quota_period), limit)
+        self.visit.quota = (self.name, self._span()[0], limit)
         if used + units >= WARN_AT * limit:
             self.visit.notice = f"{used + units} of {limit} units of the quota are spent"
         return True
 
 
-def quota_start(now: datetime, period: timedelta) -> datetime:
-    """Start of the quota period that a time falls into, counted from 1970 in UTC."""
-    begun = datetime(1970, 1, 1, tzinfo=UTC)
-    return begun + (now - begun) // period * period
+def quota_span(now: datetime, period: Period, zone: str = "UTC") -> tuple[datetime, datetime]:
+    """Start and end of the quota period that a time falls into.
+
+    Whole days and months begin at midnight in ``zone``, whatever the clocks there do; shorter ones are counted from
+    1970 in UTC.
+    """
+    if period != "month" and period % timedelta(days=1):
+        begun = datetime(1970, 1, 1, tzinfo=UTC)
+        start = begun + (now - begun) // period * period
+        return start, start + period
+    here = now.astimezone(ZoneInfo(zone)).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    if period == "month":
+        first = here.replace(day=1)
+        following = (first + timedelta(days=32)).replace(day=1)
+    else:
+        days = period // timedelta(days=1)
+        first = here - timedelta(days=(here.toordinal() - datetime(1970, 1, 1, tzinfo=UTC).toordinal()) % days)
+        following = first + timedelta(days=days)
+    return first.astimezone(UTC), following.astimezone(UTC)

@@ -41,6 +41,6 @@ class Lost:
 class NotRead(Exception):
     """Carried to the spider's errback where a request brought nothing readable; ``str()`` is the reason."""
 
-    def __init__(self, answer: Answer, reason: str, status: int | None = None) -> None:
+    def __init__(self, answer: Answer, reason: str, status: int | None = None, body: bytes = b"") -> None:
         super().__init__(reason)
-        self.answer, self.status = answer, status
+        self.answer, self.status, self.body = answer, status, body

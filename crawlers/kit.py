@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from crawlers.fetches import Fetch
+from crawlers.tokens import Tokens
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -35,6 +36,8 @@ class Kit:
     tls: Callable[[], SSLContext]
     """The certificates we trust; costly to load, so one for all visits."""
     fetches: list[Fetch] = field(default_factory=list)
+    tokens: Tokens = field(default_factory=Tokens)
+    """Shared by all visits of a process."""
 
 
 def spider_of(crawler: Crawler) -> SourceSpider:

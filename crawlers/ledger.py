@@ -58,6 +58,15 @@ class Finished:
         return self.visit.complete and not self.visit.behind and not (self.lost or self.unfed or self.stopped)
 
     @property
+    def reached(self) -> datetime | None:
+        """The event time up to which the source is complete now; None where this visit does not tell."""
+        if not self.visit.has_watermark or self.lost or self.unfed or self.stopped:
+            return None
+        if self.complete:
+            return self.visit.reached or self.started
+        return self.visit.reached if self.visit.behind else None
+
+    @property
     def outcome(self) -> Outcome:
         """What the state of the source depends on."""
         first = self.lost[0] if self.lost else None
@@ -121,6 +130,7 @@ class Ledger:
             now=self._clock.now,
             quota_used=self.quota_used,
             js=entry.js,
+            brands=configuration.brands,
             items_seen=row.items_seen,
         )
 
@@ -202,7 +212,7 @@ class Ledger:
             finished.outcome,
             failures=failures,
             complete_from=_complete_from(finished, row),
-            watermark=finished.started if finished.complete else row.watermark,
+            watermark=finished.reached or row.watermark,
             has_watermark=finished.visit.has_watermark,
         )
 

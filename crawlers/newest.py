@@ -57,6 +57,10 @@ class NewestFirst(SourceSpider):
         """Fields of the item in place of what the page's address would give; the id of the thing above all."""
         return {"native_id": item.id, "parent": item.parent, "thread": item.thread}
 
+    def reading_of(self, item: ParsedItem) -> Reading:
+        """How much of the thing the list shows."""
+        return Reading.FEED if item.teaser else Reading.FULL
+
     def reads_on(self, reel: Reel, parsed: Parsed, met: bool) -> bool:
         """Whether older pages are wanted after this one; ``met``: something known stands on it."""
         if met and (reel.resume is not None or self.job.watermark is not None):
@@ -71,13 +75,16 @@ class NewestFirst(SourceSpider):
     # --- the walk ---------------------------------------------------------------------------------------------
 
     async def start(self) -> AsyncIterator[Yield]:
+        for request in self._begin():
+            yield request
+
+    def _begin(self) -> Iterator[Yield]:
         self._pages = 0
         firsts = self.lists()
         self._reels = {name: self._reel(name) for name in firsts}
         self._open = set(firsts)
         for name, url in firsts.items():
-            for request in self._page(url, self._reels[name]):
-                yield request
+            yield from self._page(url, self._reels[name])
         self._settle()
 
     def _remembered(self, name: str) -> Mapping[str, Any]:
@@ -133,7 +140,7 @@ class NewestFirst(SourceSpider):
                 return
             self.visit.complete_from = min(self.visit.complete_from or at, at)
         if reel.known.get(item.id) != digest:
-            yield self.item(item, parsed, response, reading=Reading.FULL, **self.over(item, response))
+            yield self.item(item, parsed, response, reading=self.reading_of(item), **self.over(item, response))
 
     def _gone(self, url: str, status: int, reel: Reel) -> None:
         """Behind the last page: everything there is was read."""

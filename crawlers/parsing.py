@@ -60,6 +60,8 @@ class ParsedItem(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it is marked as the answer that solved the thread's question."""
     staff: bool | None = None
     """Whether the page marks its author as one of the place's staff."""
+    lang: str | None = None
+    """Where it differs from item to item."""
     deleted: bool = False
     teaser: bool = False
     """Only the beginning stands here; the full text is at ``url``."""

@@ -289,7 +289,7 @@ class SourceSpider(scrapy.Spider):
             "verified": parsed_item.verified,
             "accepted": parsed_item.accepted,
             "staff": parsed_item.staff,
-            "lang": parsed.lang,
+            "lang": parsed_item.lang or parsed.lang,
             "raw_sha256": fetch.sha256,
             "deleted": parsed_item.deleted,
             "watermark": self.job.watermark,

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 
+from pipeline.configuration import Brand
 from pipeline.words import Answer, Channel
 
 
@@ -49,6 +50,8 @@ class Job:
     """(quota, start of its period) → units spent so far."""
     js: bool = False
     """Whether pages are run in a browser before they are read."""
+    brands: Mapping[str, Brand] = field(default_factory=dict)
+    """What is watched, for spiders that are shown more than can be kept."""
     items_seen: int = 0
     """How many items the source ever gave; a page without any is suspicious where this is above 0."""
 
@@ -66,6 +69,8 @@ class Visit:
     cursor: dict[str, Any] = field(default_factory=dict)
     """Replaces the source's cursor, if the visit is complete or the spider says so with ``keep_cursor``."""
     keep_cursor: bool = False
+    reached: datetime | None = None
+    """Event time up to which a stream was read without a gap, also where it is still behind; else the visit's start."""
     has_watermark: bool = True
     """False for ranked result lists and the like: exposure unknown, no baseline."""
     threads: dict[str, ThreadMark] = field(default_factory=dict)

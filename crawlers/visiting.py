@@ -29,6 +29,7 @@ from crawlers.raw import RawPages
 from crawlers.settings import for_visit
 from crawlers.sink import store_results
 from crawlers.spider import SourceSpider
+from crawlers.tokens import Tokens
 from crawlers.urls import host_key
 from crawlers.validators import Validators
 from crawlers.visit import Job, Visit
@@ -97,6 +98,7 @@ class Visitor:
     def __init__(self, house: House) -> None:
         self._house, self._feed = house, StateFeed(house.pipeline, house.state)
         self._running: set[Crawler] = set()
+        self._tokens = Tokens()
         self._stopping = False
         self._tls = cache(lambda: _make_ssl_context(for_visit(house.configuration)))
 
@@ -169,6 +171,7 @@ class Visitor:
             feed=self._feed,
             keep=keep,
             tls=self._tls,
+            tokens=self._tokens,
         )
         return kit, pages
 
@@ -208,7 +211,7 @@ class Visitor:
         house = self._house
         row, ours = await asyncio.to_thread(house.ledger.apply, finished, house.worker)
         complete = finished.complete and ours
-        watermark = finished.started if complete and finished.visit.has_watermark else None
+        watermark = finished.reached if ours else None
         if watermark is not None:
             await asyncio.to_thread(house.pipeline.spool_watermark, row.id, watermark)
         return VisitReport(

@@ -246,6 +246,47 @@ def _wordpress(at: _Address) -> str | None:
     return f"{path.removesuffix('index.php')} post-{post}" if post and is_home else None
 
 
+def _mastodon(at: _Address) -> str | None:
+    """Pages are ``/@name/1``, the posts' own names ``/users/name/statuses/1`` or ``/ap/users/2/statuses/1``."""
+    found = re.fullmatch(r"/@\w[\w.-]*/(\d{6,19})/?", at.path) or re.fullmatch(
+        r"(?:/ap)?/users/[\w.-]+/statuses/(\d{6,19})(?:/activity)?/?", at.path
+    )
+    return f"/ p{found[1]}" if found else None
+
+
+def _bluesky(at: _Address) -> str | None:
+    found = re.fullmatch(r"/profile/(did(?::|%3A)[\w.:%-]+)/post/(\w+)/?", at.path)
+    return f"/ p{found[1].replace('%3A', ':')}/{found[2]}" if found else None
+
+
+def _reddit(at: _Address) -> str | None:
+    found = re.fullmatch(r"(?:/(?:r|user)/[\w-]+)?/comments/(\w{2,12})(?:/[^/]*(?:/(\w{2,12}))?)?/?", at.path)
+    if found is None:
+        return None
+    return f"/ t1_{found[2]}" if found[2] else f"/ t3_{found[1]}"
+
+
+def _x(at: _Address) -> str | None:
+    found = re.fullmatch(r"/(?:\w{1,20}|i/web)/status(?:es)?/(\d{6,20})(?:/(?:photo|video)/\d+)?/?", at.path)
+    return f"/ p{found[1]}" if found else None
+
+
+def _facebook(at: _Address) -> str | None:
+    found = re.fullmatch(r"/[\w.-]+/posts/(?:[^/]+/)?(\d{14,20})/?", at.path)
+    if found is None:
+        return None
+    comment = _digits(at.query.get("reply_comment_id")) or _digits(at.query.get("comment_id"))
+    return f"/ p{comment or found[1]}"
+
+
+def _youtube(at: _Address) -> str | None:
+    film = at.query.get("v") if at.path == "/watch" else _number(at.path, r"/(?:shorts|live)/([\w-]{11})/?")
+    if not film or not re.fullmatch(r"[\w-]{11}", film):
+        return None
+    comment = at.query.get("lc", "")
+    return f"/ p{comment}" if re.fullmatch(r"[\w.-]{10,80}", comment) else f"/ v{film}"
+
+
 _READERS: tuple[Callable[[_Address], str | None], ...] = (
     _phpbb,
     _phpbb_rewritten,
@@ -254,6 +295,7 @@ _READERS: tuple[Callable[[_Address], str | None], ...] = (
     _mybb_rewritten,
     _smf,
     _vbulletin_route,
+    _facebook,
     _xenforo,
     _woltlab,
     _invision,
@@ -262,6 +304,11 @@ _READERS: tuple[Callable[[_Address], str | None], ...] = (
     _vanilla,
     _stack_exchange,
     _wordpress,
+    _mastodon,
+    _bluesky,
+    _reddit,
+    _x,
+    _youtube,
 )
 
 

@@ -169,7 +169,7 @@ def _check_keys_of_unknown_kinds(raw: Mapping[str, Any], registry: Registry, rep
         known = set(model.model_fields).union(*(options.model_fields for options in kinds.values()))
         table = raw.get(section)
         for identifier, entry in table.items() if isinstance(table, dict) else ():
-            if (section, identifier) not in plugged and isinstance(entry, dict):
+            if (section, identifier) not in plugged and isinstance(entry, dict) and entry.get("retired") is not True:
                 for key in entry.keys() - known:
                     report.add((section, identifier, key), "unknown_key", nearest=nearest_word(key, known))
 

@@ -39,7 +39,7 @@ class References:
     def check(self, spiders: Iterable[str], rules: Iterable[str], notifiers: Iterable[str]) -> None:
         """All references and addresses."""
         brands, receivers = list(self._table("brands")), list(self._table("receivers"))
-        self._names("sources", "spider", spiders, "unknown_spider")
+        self._names("sources", "spider", spiders, "unknown_spider", retired=True)
         self._names("sources", "about", brands, "unknown_brand")
         self._names("rules", "rule", rules, "unknown_rule")
         self._names("rules", "brands", brands, "unknown_brand")
@@ -58,10 +58,12 @@ class References:
     def _entries(self, section: str) -> Iterable[tuple[str, dict[str, Any]]]:
         return ((name, entry) for name, entry in self._table(section).items() if isinstance(entry, dict))
 
-    def _names(self, section: str, key: str, known: Iterable[str], problem: str) -> None:
-        """Each word under ``key`` must be among the known ones."""
+    def _names(self, section: str, key: str, known: Iterable[str], problem: str, *, retired: bool = False) -> None:
+        """Each word under ``key`` must be among the known ones; the kind of what is ``retired`` may be gone."""
         words = sorted(known)
         for name, entry in self._entries(section):
+            if retired and entry.get("retired") is True:
+                continue
             value = entry.get(key)
             places = enumerate(value) if isinstance(value, list) else [(None, value)]
             for position, word in places:

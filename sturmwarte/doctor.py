@@ -175,6 +175,8 @@ def _sources(connection: sa.Connection) -> Iterator[Check]:
         if row.state in (SourceState.BLIND, SourceState.LATE, SourceState.BEHIND):
             values = {"source": row.id, "state": row.state, "reason": row.reason, "since": row.state_since}
             yield Check("source", False, "source", values)
+        elif row.reason and row.state not in (SourceState.PAUSED, SourceState.RETIRED):
+            yield Check("source", True, "source_notice", {"source": row.id, "reason": row.reason})
 
 
 def _outbox(connection: sa.Connection, now: datetime) -> Iterator[Check]:

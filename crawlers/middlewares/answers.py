@@ -5,7 +5,7 @@ from __future__ import annotations
 from scrapy.crawler import Crawler
 from scrapy.http import Request, Response
 
-from crawlers.classify import classify
+from crawlers.classify import PREFIX, classify
 from crawlers.fetches import Fetch, NotRead
 from crawlers.kit import kit_of
 from pipeline.clock import Clock
@@ -35,7 +35,7 @@ class AnswersMiddleware:
         fetch = self._record(request, answer, reason)
         fetch.status, fetch.bytes, fetch.url = response.status, len(response.body), response.url
         if answer not in (Answer.OK, Answer.NOT_MODIFIED):
-            raise NotRead(answer, reason, response.status)
+            raise NotRead(answer, reason, response.status, response.body[:PREFIX])
         return response
 
     def process_exception(self, request: Request, exception: Exception) -> None:

@@ -159,7 +159,9 @@ def sync(conn: sa.Connection, configuration: Configuration, defaults: Defaults, 
     one that stays as it is: each crawler does this when it starts, and the others' visits wait for it.
     """
     known = {row.id: row for row in list_sources(conn, lock=True)}
-    wanted = {source_id: _wanted(entry, defaults) for source_id, entry in configuration.sources.items()}
+    wanted = {
+        source_id: _wanted(entry, defaults, known.get(source_id)) for source_id, entry in configuration.sources.items()
+    }
     fresh = [
         {"id": source_id, **_fresh(now), **values} for source_id, values in wanted.items() if source_id not in known
     ]
@@ -178,8 +180,10 @@ def sync(conn: sa.Connection, configuration: Configuration, defaults: Defaults, 
             _set_state(conn, row, *removed, now)
 
 
-def _wanted(entry: Source, defaults: Defaults) -> dict[str, Any]:
-    channel, interval = defaults.get(entry.spider, (Channel.FORUM, timedelta(minutes=10)))
+def _wanted(entry: Source, defaults: Defaults, row: SourceRow | None) -> dict[str, Any]:
+    """What its row is to say. Channel and interval of a kind that is gone stay as they were."""
+    gone = (row.channel, row.interval) if row is not None else (Channel.FORUM, timedelta(minutes=10))
+    channel, interval = defaults.get(entry.spider, gone)
     return {
         "spider": entry.spider,
         "url": entry.url,

@@ -77,6 +77,10 @@ class Site:
                 finally:
                     self._answers()
 
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                self.do_GET()
+
             def send_response(self, code: int, message: str | None = None) -> None:
                 self._answers()
                 super().send_response(code, message)

@@ -280,3 +280,18 @@ def test_the_next_visit(interval: int, failures: int, behind: bool, took: int, s
         assert due - end <= timedelta(minutes=1)
     elif end < NOW + span * 0.9:
         assert due >= NOW + span * 0.9
+
+
+def test_what_is_retired_stays_what_it_was_when_its_spider_is_gone(state: State) -> None:
+    """A network that closed: neither its channel nor its interval change with the list of spiders, nor is it late."""
+    plus = {"spider": "plus", "url": "http://plus.example/"}
+    with state.begin() as connection:
+        known = DEFAULTS | {"plus": (Channel.SOCIAL, timedelta(minutes=15))}
+        sync(connection, configured(a=plus), known, NOW)
+        connection.execute(sa.update(source).values(watermark=NOW, cursor={"at": 1}, items_seen=9))
+    row = synced(state, configured(a=plus | {"retired": True}), NOW + timedelta(days=400))["a"]
+    assert (row.state, row.channel, row.interval) == (SourceState.RETIRED, Channel.SOCIAL, timedelta(minutes=15))
+    assert (row.watermark, row.cursor, row.items_seen) == (NOW, {"at": 1}, 9)
+    with state.begin() as connection:
+        assert mark_late(connection, NOW + timedelta(days=800)) == []
+        assert scheduling.claim(connection, "w", NOW + timedelta(days=800), timedelta(minutes=2), limit=5) == []

@@ -46,6 +46,21 @@ NAMED = [
     ("http://x.de/questions/99/kein-anschluss", "/ t99"),
     ("http://x.de/a/453", "/ p453"),
     ("http://x.de/questions/99/kein-anschluss#comment7_453", "/ comment-7"),
+    ("https://x.social/@name/113400000000000001", "/ p113400000000000001"),
+    ("https://x.social/users/name/statuses/113400000000000001", "/ p113400000000000001"),
+    ("https://x.social/ap/users/7/statuses/113400000000000001", "/ p113400000000000001"),
+    ("https://bsky.app/profile/did:plc:abc/post/3kaaa", "/ pdid:plc:abc/3kaaa"),
+    ("https://bsky.app/profile/did%3Aplc%3Aabc/post/3kaaa?ref_src=embed", "/ pdid:plc:abc/3kaaa"),
+    ("https://www.reddit.com/r/de/comments/1aaab/titel/", "/ t3_1aaab"),
+    ("https://www.reddit.com/comments/1aaab", "/ t3_1aaab"),
+    ("https://www.reddit.com/r/de/comments/1aaab/titel/k2x/?context=3", "/ t1_k2x"),
+    ("https://x.com/name/status/1276035977375477760?s=20", "/ p1276035977375477760"),
+    ("https://x.com/i/web/status/1276035977375477760", "/ p1276035977375477760"),
+    ("https://www.youtube.com/watch?v=Film0000001&t=9s", "/ vFilm0000001"),
+    ("https://www.youtube.com/shorts/Film0000001", "/ vFilm0000001"),
+    ("https://www.youtube.com/watch?v=Film0000001&lc=UgxAAAAAAAAA.9a", "/ pUgxAAAAAAAAA.9a"),
+    ("https://www.facebook.com/seite/posts/20000000000000001/", "/ p20000000000000001"),
+    ("https://www.facebook.com/seite/posts/20000000000000001/?comment_id=30000000000000002", "/ p30000000000000002"),
 ]
 
 

@@ -368,3 +368,16 @@ def test_no_file_crashes_the_loader(tmp_path: Path, data: st.DataObject) -> None
 )
 def test_monstrous_files_are_findings_too(tmp_path: Path, text: str) -> None:
     assert findings(tmp_path, text)
+
+
+def test_a_retired_source_may_be_of_a_kind_that_is_gone(tmp_path: Path) -> None:
+    """A network that closed: its spider is taken out some day, its history stays."""
+    gone = GOOD.replace("[sources.forum]", '[sources.plus]\nspider = "googleplus"\nurl = "https://plus.google.com"\n'
+                        'retired = true\ncircle = "all"\n\n[sources.forum]')  # fmt: skip
+    configuration = load(write(tmp_path, gone), REGISTRY)
+    assert (configuration.sources["plus"].retired, configuration.sources["plus"].spider) == (True, "googleplus")
+    alive = gone.replace("retired = true\n", "")
+    assert {(f.field, f.problem) for f in findings(tmp_path, alive)} == {
+        ("sources.plus.spider", "unknown_spider"),
+        ("sources.plus.circle", "unknown_key"),
+    }

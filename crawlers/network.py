@@ -1,0 +1,157 @@
+"""What spiders of social networks share: signing in, what an interface says when it refuses, and answers to posts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any
+
+from scrapy.http import Response
+from twisted.python.failure import Failure
+
+from crawlers.api import ApiSpider
+from crawlers.fetches import NotRead
+from crawlers.newest import Reel, digest_of
+from crawlers.parsing import PageFile, Parsed, ParsedItem, ThreadRow
+from crawlers.spider import Yield
+from crawlers.tokens import SignIn, Tokens
+from crawlers.visit import ThreadMark
+from pipeline.identity import identify
+from pipeline.words import Answer, Reading
+
+_SAID = frozenset({Answer.GATED, Answer.RATE_LIMITED, Answer.ERROR})
+_KNOWN = 1_000
+"""Answers of one thread that are remembered."""
+
+
+class NetworkSpider(ApiSpider):
+    """Base of spiders that read a network through its interface, which also shows what was answered to a post.
+
+    Its parser gives, beside the items, ``threads``: posts with the number of their answers and the address of these.
+    """
+
+    def sign_in(self) -> SignIn | None:
+        """How to get a token before anything else is asked; None where none is needed."""
+        return None
+
+    @property
+    def token(self) -> str:
+        """The token of ``sign_in``; empty before and without."""
+        return self._token
+
+    def follows(self, row: ThreadRow) -> bool:
+        """Whether the answers to a post are wanted."""
+        return True
+
+    def over(self, item: ParsedItem, response: Response) -> Mapping[str, Any]:
+        opens = item.parent is None and item.thread is not None and item.thread == item.id
+        native = identify([item.url], permalink=item.url) if item.url else None
+        return {"native_id": native or item.id} | ({"opens_thread": True} if opens else {})
+
+    # --- signing in -------------------------------------------------------------------------------------------
+
+    _token = ""
+
+    async def start(self) -> AsyncIterator[Yield]:
+        """The lists, once there is a token. Our own tokens: tests have no kit."""
+        self._tokens = self.kit.tokens if self.kit is not None else Tokens()
+        wanted = self.sign_in()
+        self._token = (self._tokens.get(wanted, self.job.now()) or "") if wanted is not None else ""
+        if wanted is None or self._token:
+            for request in self._begin():
+                yield request
+        else:
+            given: dict[str, Any] = {"method": "POST", "body": wanted.body, "headers": wanted.headers}
+            yield self.request(wanted.url, self.signed_in, sign_in=wanted, **given)
+
+    def signed_in(self, response: Response, sign_in: SignIn) -> Iterator[Yield]:
+        """The answer with the token: not read as a page, so that it is nowhere kept."""
+        token = self._tokens.keep(sign_in, response.body, self.job.now())
+        if token is None:
+            self.lose(sign_in.url, Answer.GATED, "signing in gave no token")
+            return
+        self._token = token
+        yield from self._begin()
+
+    # --- refusals ---------------------------------------------------------------------------------------------
+
+    def _failed(self, failure: Failure) -> Any:
+        """As always, but in the interface's own words where its error says more than its status."""
+        error, request = failure.value, failure.request  # type: ignore[attr-defined]
+        wanted = self.sign_in() if isinstance(error, NotRead) and error.status == 401 else None
+        if wanted is not None and request.url != wanted.url:
+            self._tokens.forget(wanted)
+        said = self._said(request.url, error) if isinstance(error, NotRead) else None
+        if said is not None and isinstance(error, NotRead):
+            telling = Failure(NotRead(said.state, said.reason, error.status))  # type: ignore[no-untyped-call]
+            telling.request = request  # type: ignore[attr-defined]
+            if fetch := request.meta.get("fetch"):
+                fetch.answer, fetch.reason = said.state, said.reason
+            return super()._failed(telling)
+        return super()._failed(failure)
+
+    def _said(self, url: str, error: NotRead) -> Parsed | None:
+        if not error.body.lstrip().startswith(b"{") or error.answer is Answer.CHALLENGE:
+            return None
+        headers: dict[str, str] = {}
+        status = error.status or 0
+        page = PageFile(
+            url=url, body=error.body, now=self.job.now(), zone=self.job.zone, headers=headers, status=status
+        )
+        parsed: Parsed = type(self).parser(page)
+        return parsed if parsed.state in _SAID and parsed.reason and not parsed.items else None
+
+    # --- answers to posts -------------------------------------------------------------------------------------
+
+    def parse_page(self, response: Response, reel: Reel) -> Iterator[Yield]:
+        yield from super().parse_page(response, reel)
+        parsed = self.parsed(response)
+        if parsed.state is Answer.OK:
+            yield from self._follow(parsed.threads)
+
+    def _follow(self, rows: tuple[ThreadRow, ...]) -> Iterator[Yield]:
+        """Read the answers of posts that have got some since they were read last."""
+        for row in rows:
+            mark = self.job.thread_mark(row.id)
+            changed = bool(row.replies) if mark is None else mark.count != row.replies
+            if changed and row.id not in self.visit.threads and self.follows(row):
+                known = dict(mark.extra.get("known", {})) if mark is not None else {}
+                yield from self._thread_page(row.url, row, known, {})
+
+    def _thread_page(self, url: str, row: ThreadRow, known: Mapping[str, str], read: dict[str, str]) -> Iterator[Yield]:
+        """One page of answers, as far as pages and quota reach; what is left out is read at the next visit."""
+        if self._pages >= self.job.max_pages:
+            self.visit.behind = self.visit.keep_cursor = True
+            self.visit.reason = "the limit of pages per visit was reached; the next visit goes on"
+            self._settle()
+        elif not self._spend(self.cost(url)):
+            self.lose(url, Answer.RATE_LIMITED, self.spent_reason())
+        else:
+            self._pages += 1
+            given: dict[str, Any] = {"row": row, "known": known, "read": read}
+            yield self.ask(url, self.parse_thread, gone=self._thread_gone, **given)
+
+    def parse_thread(
+        self, response: Response, row: ThreadRow, known: Mapping[str, str], read: dict[str, str]
+    ) -> Iterator[Yield]:
+        """Answers to one post, newest first or as a tree; those that are known are not given again."""
+        parsed = self.read(response, expect_items=False)
+        if parsed.state not in (Answer.OK, Answer.EMPTY):
+            return
+        fresh = [item for item in parsed.items if known.get(item.id) != digest_of(item)]
+        read |= {item.id: digest_of(item) for item in parsed.items}
+        for item in fresh:
+            if item.id != row.id:
+                over = {"thread_title": row.title} | dict(self.over(item, response))
+                yield self.item(item, parsed, response, reading=Reading.FULL, **over)
+        older = parsed.links.next[0] if parsed.links.next else None
+        if older is not None and fresh:
+            yield from self._thread_page(older, row, known, read)
+            return
+        both = read | {name: digest for name, digest in known.items() if name not in read}
+        extra = {"known": dict(list(both.items())[:_KNOWN])}
+        self.visit.threads[row.id] = ThreadMark(count=row.replies, extra=extra)
+
+    def _thread_gone(
+        self, url: str, status: int, row: ThreadRow, known: Mapping[str, str], read: dict[str, str]
+    ) -> None:
+        self.visit.threads[row.id] = ThreadMark(count=row.replies, extra={"known": dict(known), "gone": status})

@@ -36,6 +36,8 @@ _WROTE = re.compile(
     r"|^(?P<name>.{1,60}?)\s+(?:hat (?:folgendes )?geschrieben|schrieb|wrote|said|meinte|sagte)\b.*",
     re.IGNORECASE,
 )
+_BEFORE_NAME = re.compile(r"^\([^()]{0,60}\)\s*")
+_AFTER_NAME = re.compile(r"\s+(?:am|on|um|at|vom)\s.{0,60}$")
 _NEXT = frozenset({"next", "nächste", "nächste seite", "weiter", "»", "›", ">", "next page", "next >", "vor", "älter"})
 _PREVIOUS = frozenset(
     {"prev", "previous", "vorherige", "vorherige seite", "zurück", "«", "‹", "<", "previous page", "< prev"}
@@ -44,7 +46,9 @@ _REPEATED = re.compile(r"^(?:Re|AW|Antw)\s*:\s*", re.IGNORECASE)
 _POST_ANCHOR = re.compile(r"(?:post|p|pid|msg)[-_]?(\d{1,18})", re.IGNORECASE)
 _DIGITS = re.compile(r"\d{1,18}")
 _LOGIN = "form[action*='login'] input[type=password], form[action*='signin'] input[type=password], form#login"
-_COUNT = re.compile(r"(\d{1,3}(?:[.,\u202f\u00a0 ]\d{3})+|\d{1,9})\s*([kKmM])?(?!\S*[:/])")
+_COUNT = re.compile(
+    r"(\d{1,3}(?:[.,\u202f\u00a0 ]\d{3})+|\d{1,9}(?:[.,]\d)?(?=\s?[kKmM]\b)|\d{1,9})(?:\s?([kKmM])\b)?(?!\S*[:/])"
+)
 
 
 def _no_name(post: Element) -> str | None:
@@ -131,14 +135,22 @@ class Sheet:
         return parse_date(text, self.now, self.zone, order=self.order)
 
     def moment(self, element: Element) -> Published:
-        """The time an element shows, by its machine attributes or else by its words."""
+        """The time an element shows, by machine attributes of its own or within it, or else by its words."""
+        marked = select(element, "time, abbr[title], span[title], [datetime], [data-time], [data-timestamp], [date]")
+        for one in [element, *marked[:4]]:
+            found = self._machine(one)
+            if found.at is not None or found.upper is not None:
+                return found
+        return self.date(one_line(element).replace("\N{NO-BREAK SPACE}", " "))
+
+    def _machine(self, element: Element) -> Published:
         for name in MACHINE:
             value = (element.get(name) or "").strip()
             if value:
                 found = from_timestamp(value) if value.isdigit() and len(value) >= 9 else self.date(value)
                 if found.at is not None or found.upper is not None:
                     return found
-        return self.date(one_line(element).replace("\N{NO-BREAK SPACE}", " "))
+        return Published()
 
 
 def sheet_of(page: PageFile, dates: str = "") -> Sheet:
@@ -270,7 +282,8 @@ def _post(sheet: Sheet, markup: Markup, post: Element, number: str, content: Ele
     author = markup.author_of(post) or one_line(first(whole, markup.author) if markup.author else None) or None
     author_id = markup.author_id(whole, sheet.base)
     published = time_within(sheet, whole, markup.times)
-    quotes = outermost(select(content, markup.quotes)) if markup.quotes else []
+    found = select(content, markup.quotes) if markup.quotes else []
+    quotes = outermost([quote for quote in found if quote is not content])
     parent_author, parent = answered(sheet, quotes)
     link = first(whole, markup.post_link) if markup.post_link else None
     url = clean_post_link(sheet.base, link.get("href"), number) if link is not None else None
@@ -344,14 +357,19 @@ def _quoted_name(quote: Element) -> str | None:
     head = first(
         quote,
         "cite, .bbCodeBlock-title, .attribution, .quoteBoxTitle, .bbcode_postedby, .quoteheader, .quote_author,"
-        " .quotetitle, .smallfont, .ipsQuote_citation, .citation",
+        " .quotetitle, .ipsQuote_citation, .citation, .QuoteAuthor, td.alt2 > div",
     )
     if head is None and quote.getprevious() is not None and "quoteheader" in (quote.getprevious().get("class") or ""):
         head = quote.getprevious()
-    wrote = _WROTE.match(one_line(head)) if head is not None else None
+    if head is None:
+        return None
+    line = _BEFORE_NAME.sub("", one_line(head))
+    wrote = _WROTE.match(line)
     if wrote is None:
         return None
-    return (wrote["late"] or wrote["name"] or "").strip(' :»"') or None
+    strong = one_line(first(head, "strong, b"))
+    name = strong if strong and strong in line else _AFTER_NAME.sub("", wrote["late"] or wrote["name"] or "")
+    return name.strip(' :»"')[:100] or None
 
 
 # --- lists ------------------------------------------------------------------------------------------------------
@@ -456,8 +474,9 @@ def _replies(box: Element, css: str) -> int | None:
     for cell in select(box, css)[:3] if css else ():
         found = _COUNT.search(one_line(cell))
         if found:
-            plain = re.sub(r"\D", "", found[1])
-            return int(plain) * {"k": 1_000, "m": 1_000_000}.get((found[2] or "").lower(), 1)
+            times = {"k": 1_000, "m": 1_000_000}.get((found[2] or "").lower(), 1)
+            plain = found[1].replace(",", ".") if times > 1 else re.sub(r"\D", "", found[1])
+            return round(float(plain) * times)
     return None
 
 

@@ -36,6 +36,8 @@ class Lost:
     url: str
     answer: Answer
     reason: str
+    waits: bool = False
+    """Not refused and not broken: it is to be read later, by our own rule."""
 
 
 class NotRead(Exception):
@@ -44,3 +46,7 @@ class NotRead(Exception):
     def __init__(self, answer: Answer, reason: str, status: int | None = None) -> None:
         super().__init__(reason)
         self.answer, self.status = answer, status
+
+
+class OverBudget(NotRead):
+    """A host has had the requests it gets within this hour: what is left waits for the next."""

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from scrapy.http import Request, Response
 from twisted.python.failure import Failure
 
-from crawlers.fetches import Fetch, Lost, NotRead
+from crawlers.fetches import Fetch, Lost, NotRead, OverBudget
 from crawlers.kit import Kit
 from crawlers.look import Look
 from crawlers.parsing import PageFile, Parsed, ParsedItem
@@ -22,7 +22,7 @@ from crawlers.visit import Job, Visit
 from pipeline import identity
 from pipeline.item import Item, ResultList
 from pipeline.times import EARLIEST
-from pipeline.words import Answer, Channel, Reading
+from pipeline.words import Answer, Channel, Kind, Reading
 
 GONE = frozenset({401, 403, 404, 410})
 """Statuses that count as read for a thread or article: there is nothing there for us."""
@@ -31,6 +31,10 @@ WALLS = frozenset({401, 403})
 """Statuses that may mean that we alone are kept out."""
 SUSPICIOUS = 3
 """So many walls and not one readable page beside them: the whole source is closed to us."""
+
+SOME, READABLE = 10, 0.8
+"""Of so many entries of a visit this share must have words and time."""
+_TIMELESS = frozenset({Kind.RESULT, Kind.ARTICLE})
 
 _HALF = re.compile("[\ud800-\udfff]")
 Yield = Request | Item | ResultList
@@ -152,7 +156,8 @@ class SourceSpider(scrapy.Spider):
         if gone is not None and status in GONE:
             self.walls += status in WALLS
             return gone(request.meta["asked"], status, **request.cb_kwargs)  # type: ignore[no-any-return]
-        self.lose(request.meta.get("asked", request.url), answer, str(error) or type(error).__name__)
+        reason, waits = str(error) or type(error).__name__, isinstance(error, OverBudget)
+        self.lose(request.meta.get("asked", request.url), answer, reason, waits=waits)
         return None
 
     def _record_failure(self, request: Request, answer: Answer, error: BaseException) -> None:
@@ -161,15 +166,25 @@ class SourceSpider(scrapy.Spider):
             reason = str(error) or type(error).__name__
             self.kit.fetches.append(Fetch(request.url, self.job.now(), answer, reason=reason))
 
-    def lose(self, url: str, answer: Answer, reason: str) -> None:
+    def lose(self, url: str, answer: Answer, reason: str, *, waits: bool = False) -> None:
         """Note something that should have been read and was not: this visit is not complete."""
-        self.lost.append(Lost(url, answer, reason))
+        self.lost.append(Lost(url, answer, reason, waits))
 
     def settle(self) -> None:
-        """Called when all is read: a source that shows us lists, but a wall behind every entry, is closed to us."""
+        """Called when all is read: a source that shows us lists, but a wall behind every entry, is closed to us.
+
+        One many of whose entries are without words or time has changed its layout.
+        """
         if self.walls >= SUSPICIOUS and self.visit.items == 0:
             self.visit.threads.clear()
             self.lose(self.job.url, Answer.GATED, f"all {self.walls} changed entries are behind a wall")
+        total, worded, timed = self.visit.entries, self.visit.worded, self.visit.timed
+        if total < SOME or self.lost:
+            return
+        if worded < READABLE * total:
+            self.lose(self.job.url, Answer.LAYOUT_CHANGED, f"{total - worded} of {total} entries have no text")
+        elif 0 < timed < READABLE * total:  # without any time at all is a kind of source, not a change
+            self.lose(self.job.url, Answer.LAYOUT_CHANGED, f"{total - timed} of {total} entries have no time")
 
     # --- reading ----------------------------------------------------------------------------------------------
 
@@ -196,6 +211,9 @@ class SourceSpider(scrapy.Spider):
         parsed = self._checked(response, expect_items)
         fetch.answer, fetch.reason = parsed.state, parsed.reason
         fetch.items = len(parsed.items) + len(parsed.results)
+        self.visit.entries += len(parsed.items)
+        self.visit.worded += sum(map(says_something, parsed.items))
+        self.visit.timed += sum(item.kind in _TIMELESS or item.published.at is not None for item in parsed.items)
         self.visit.answers.append(parsed.state)
         if parsed.state not in (Answer.OK, Answer.EMPTY, Answer.NOT_MODIFIED):
             self.lose(response.url, parsed.state, parsed.reason)
@@ -238,6 +256,14 @@ class SourceSpider(scrapy.Spider):
         if "fetch" not in meta:
             meta["fetch"] = Fetch(response.url, self.job.now(), Answer.OK, response.status, len(response.body))
         return meta["fetch"]  # type: ignore[no-any-return]
+
+    def _time(self, item: ParsedItem, seen: datetime) -> None:
+        """Note when something came: as it says, or where that is vague, when we found it; not so at first contact."""
+        at = self.credible(item.published.at) if item.published.precision.exact else None
+        if at is not None:
+            self.visit.times.append(at)
+        elif not self.job.first_contact:
+            self.visit.times.append(seen)
 
     def credible(self, at: datetime | None) -> datetime | None:
         """A time found on a page, as far as one may go by it: none before the web, and none after now."""
@@ -293,7 +319,13 @@ class SourceSpider(scrapy.Spider):
             "first_contact": self.job.first_contact,
         }
         self.visit.items += 1
+        self._time(parsed_item, fetch.at)
         return Item(**{name: writable(value) for name, value in (values | over).items()})
+
+
+def says_something(item: ParsedItem) -> bool:
+    """Whether there are words, or what stands for them."""
+    return bool(item.text or item.title or item.rating_raw or item.media or item.images or item.deleted)
 
 
 def writable(value: Any) -> Any:

@@ -71,6 +71,12 @@ class Visit:
     holes: list[tuple[datetime, datetime, str]] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     items: int = 0
+    times: list[datetime] = field(default_factory=list)
+    """When what it gave was said."""
+    entries: int = 0
+    worded: int = 0
+    timed: int = 0
+    """Entries seen on pages, and how many of them had words and a time."""
     spent: int = 0
     """Units of an interface's quota that this visit cost."""
     quota: tuple[str, datetime, int] | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,9 +24,10 @@ from crawlers.gathering import Gathering
 from crawlers.guard import Guard
 from crawlers.hosts import backoff_until
 from crawlers.kit import Kit
-from crawlers.ledger import Finished, Ledger, VisitReport
+from crawlers.ledger import Finished, Ledger, Terms, VisitReport
 from crawlers.pacing import Pacer
 from crawlers.raw import RawPages
+from crawlers.scheduling import host_of
 from crawlers.settings import for_visit
 from crawlers.sink import store_results
 from crawlers.spider import SourceSpider
@@ -97,6 +99,7 @@ class Visitor:
     def __init__(self, house: House) -> None:
         self._house, self._feed = house, StateFeed(house.pipeline, house.state)
         self._running: set[Crawler] = set()
+        self._neighbours = Counter(host_of(entry.url) for entry in house.configuration.sources.values())
         self._stopping = False
         self._tls = cache(lambda: _make_ssl_context(for_visit(house.configuration)))
 
@@ -143,7 +146,15 @@ class Visitor:
             pages=pages,
             validators=kit.validators,
             not_before=await asyncio.to_thread(self._left_alone_until, row),
+            terms=self._terms(row, job),
         )
+
+    def _terms(self, row: SourceRow, job: Job) -> Terms | None:
+        """What its pace is made from; None where the configuration sets it."""
+        configuration = self._house.configuration
+        if configuration.sources[row.id].interval is not None:
+            return None
+        return Terms(job.zone, self._neighbours[host_of(row.url)], configuration.crawl.hourly)
 
     def _job(self, row: SourceRow) -> Job:
         """Raises LookupError and ValidationError where the configuration does not fit the spider."""

@@ -61,13 +61,20 @@ class Source(Table):
     channel: Channel | None = Field(None, description="Kind of place; the spider's own where not given.")
     about: str | None = Field(None, description="Brand that everything here is about.")
     name: str = Field("", description="What people read; the id where not given.")
-    interval: Duration | None = Field(None, description="Time between two visits; the spider's own where not given.")
+    interval: Duration | None = Field(
+        None, description="Time between two visits; adapted to how much is posted where not given."
+    )
     backfill: Duration = Field(timedelta(days=30), description="How far back the first visit reads.")
     paused: bool = Field(False, description="Not visited for now.")
     retired: bool = Field(False, description="No longer visited; its history stays.")
     zone: str | None = Field(
         None, description="Time zone of times printed without one; the general one where not given."
     )
+    may_answer: Literal["yes", "no", "ask"] = Field(
+        "ask", description="Whether own people may answer here: yes, no, or ask the operator first."
+    )
+    disclosure: str = Field("", description="How who answers here for the brand must say so.")
+    etiquette: str = Field("", description="What else is to be minded here, such as the rules of the house.")
 
     @property
     def options(self) -> dict[str, Any]:
@@ -142,6 +149,16 @@ class Crawl(Table):
         (), description="Hosts or addresses inside the own network that may be read, such as 127.0.0.1."
     )
     threads: int = Field(8, ge=1, description="Sources that are read at the same time.")
+    budget: int | None = Field(
+        None,
+        ge=1,
+        description="Requests one host gets within an hour; two thirds of what the delay allows if not given.",
+    )
+
+    @property
+    def hourly(self) -> int | None:
+        """Requests one host gets within an hour; None: as many as its turns allow."""
+        return self.budget or (max(int(2400 / self.delay), 1) if self.delay > 0 else None)
 
 
 class Retention(Table):

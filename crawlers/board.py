@@ -14,6 +14,7 @@ from scrapy.http import Response
 
 from crawlers.parsing import Parsed, ParsedItem, ThreadRow
 from crawlers.spider import SourceSpider, Yield
+from crawlers.urls import without_fragment
 from crawlers.visit import ThreadMark
 from pipeline import identity
 from pipeline.item import Item
@@ -283,6 +284,12 @@ class BoardSpider(SourceSpider):
 
     def _item(self, item: ParsedItem, parsed: Parsed, response: Response, *, opens: bool) -> Item:
         return self.item(item, parsed, response, reading=Reading.FULL, opens_thread=opens)
+
+    def shown_at(self, parsed_item: ParsedItem, response: Response) -> str | None:
+        return without_fragment(response.url)
+
+    def item_again(self, found: ParsedItem, parsed: Parsed, response: Response, *, first: bool) -> Item:
+        return self._item(found, parsed, response, opens=first and parsed.first_page is True)
 
     # --- the end ----------------------------------------------------------------------------------------------
 

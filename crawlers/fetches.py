@@ -27,6 +27,8 @@ class Fetch:
     items: int | None = None
     reason: str = ""
     sha256: str | None = None
+    rule: str = ""
+    """By which rule of ours it was refused, if it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,9 @@ class Lost:
 
 class NotRead(Exception):
     """Carried to the spider's errback where a request brought nothing readable; ``str()`` is the reason."""
+
+    rule = ""
+    """Our own rule that refused it, if one did."""
 
     def __init__(self, answer: Answer, reason: str, status: int | None = None) -> None:
         super().__init__(reason)

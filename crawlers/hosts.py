@@ -35,6 +35,13 @@ class Robots(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
+class Reservation(msgspec.Struct, frozen=True, kw_only=True):
+    """A host's tdmrep.json: its rules, None where it could not be had, and when it was asked for."""
+
+    rules: list[list[Any]] | None
+    at: datetime
+
+
 def turn(
     now: datetime,
     *,
@@ -132,6 +139,18 @@ def set_robots(conn: sa.Connection, name: str, robots: Robots) -> None:
     """Remember a host's robots.txt."""
     conn.execute(_insert(conn).values(host=name).on_conflict_do_nothing())
     _update(conn, name, robots=robots.text, robots_at=robots.at)
+
+
+def reservation_of(conn: sa.Connection, name: str) -> Reservation | None:
+    """What is known about a host's tdmrep.json."""
+    row = _row(conn, name)
+    return None if row is None or row.tdm_at is None else Reservation(rules=row.tdm, at=row.tdm_at)
+
+
+def set_reservation(conn: sa.Connection, name: str, found: Reservation) -> None:
+    """Remember a host's tdmrep.json."""
+    conn.execute(_insert(conn).values(host=name).on_conflict_do_nothing())
+    _update(conn, name, tdm=found.rules, tdm_at=found.at)
 
 
 def backoff_until(conn: sa.Connection, name: str) -> datetime | None:

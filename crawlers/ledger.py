@@ -6,6 +6,7 @@ Order of writes: mention, then cursor, then watermark. A death in between repeat
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,14 +18,16 @@ import sqlalchemy as sa
 from pydantic import BaseModel
 from sqlalchemy.dialects import postgresql, sqlite
 
-from crawlers import hosts, raw
+from crawlers import following, hosts, raw
 from crawlers.fetches import Fetch, Lost
-from crawlers.scheduling import next_visit
+from crawlers.following import Followed, Revisit
+from crawlers.scheduling import host_of, next_visit
 from crawlers.validators import Validators
 from crawlers.visit import Job, ThreadMark, Visit
 from pipeline import pace
 from pipeline.clock import Clock
 from pipeline.configuration import Configuration
+from pipeline.state import blocking
 from pipeline.state.database import State
 from pipeline.state.sources import Outcome, SourceRow, get_source, next_state
 from pipeline.state.tables import fetch, hole, quota, source, thread, thread_cursor
@@ -64,6 +67,8 @@ class Finished:
     validators: Validators | None = None
     not_before: datetime | None = None
     """Until when the host asked to be left alone."""
+    mentions: Mapping[str, bool] | None = None
+    """uid → by an own account, of what became mentions; None where the store cannot say: all may be."""
     terms: Terms | None = None
     """What its pace is made from; None: it does not adapt."""
 
@@ -144,7 +149,15 @@ class Ledger:
             now=self._clock.now,
             quota_used=self.quota_used,
             items_seen=row.items_seen,
+            revisits=() if first_contact else self._revisits(row, configuration.crawl.hourly, now),
         )
+
+    def _revisits(self, row: SourceRow, budget: int | None, now: datetime) -> tuple[Revisit, ...]:
+        """The pages to look at again, as long as their host has more than half of its budget left for what is new."""
+        with self._state.read() as connection:
+            if budget is not None and 2 * hosts.spent(connection, host_of(row.url), now) > budget:
+                return ()
+            return following.due(connection, row.id, now)
 
     def quota_used(self, name: str, start: datetime) -> int:
         """Units of a quota that were spent since the start of its period."""
@@ -185,6 +198,7 @@ class Ledger:
             values = self._values(finished, row, now)
             if not finished.unfed and _same_place(row, finished.row):
                 self._write_marks(connection, finished, now)
+                self._write_follow_ups(connection, finished, now)
                 values |= _progress(finished, row)
             connection.execute(sa.update(source).where(source.c.id == row.id).values(**values))
             changed = get_source(connection, row.id)
@@ -232,6 +246,25 @@ class Ledger:
             has_watermark=finished.visit.has_watermark,
         )
 
+    def _write_follow_ups(self, connection: sa.Connection, finished: Finished, now: datetime) -> None:
+        """Which pages are looked at again: those with mentions, for they alone are kept."""
+        visit, name = finished.visit, finished.row.id
+        fresh: dict[str, dict[str, Followed]] = {}
+        for uid, (page, thing) in visit.gave.items():
+            if finished.mentions is None or uid in finished.mentions:
+                own = bool(finished.mentions and finished.mentions[uid])
+                fresh.setdefault(page, {})[uid] = msgspec.structs.replace(thing, own=own)
+        for url, seen in visit.looked.items():
+            left = {item.uid: item for item in seen.items if item.uid not in visit.vanished}
+            following.advance(connection, name, seen, left | fresh.pop(url, {}), now)
+        for url in visit.unreadable:
+            following.later(connection, name, url, now)
+        for url, things in fresh.items():
+            following.note(connection, name, url, things, now, self._chance)
+        for thing in visit.vanished.values():
+            if thing.own:
+                following.removed(connection, name, thing, now)
+
     @staticmethod
     def _write_log(connection: sa.Connection, finished: Finished, now: datetime) -> None:
         rows = [
@@ -251,6 +284,7 @@ class Ledger:
         ]
         if rows:
             connection.execute(sa.insert(fetch), rows)
+        blocking.count(connection, Counter(one.rule for one in finished.fetches if one.rule), now)
         raw.note(connection, finished.row.id, finished.pages or {}, now)
 
     @staticmethod

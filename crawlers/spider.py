@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Any, ClassVar
@@ -13,11 +13,13 @@ from pydantic import BaseModel, ConfigDict
 from scrapy.http import Request, Response
 from twisted.python.failure import Failure
 
+from crawlers import following
 from crawlers.fetches import Fetch, Lost, NotRead, OverBudget
+from crawlers.following import Followed, Revisit
 from crawlers.kit import Kit
 from crawlers.look import Look
 from crawlers.parsing import PageFile, Parsed, ParsedItem
-from crawlers.urls import host_key
+from crawlers.urls import NO_ADDRESS, host_key, is_web
 from crawlers.visit import Job, Visit
 from pipeline import identity
 from pipeline.item import Item, ResultList
@@ -26,6 +28,10 @@ from pipeline.words import Answer, Channel, Kind, Reading
 
 GONE = frozenset({401, 403, 404, 410})
 """Statuses that count as read for a thread or article: there is nothing there for us."""
+
+REMOVED = frozenset({404, 410})
+"""Statuses that say that a page is no longer there for anybody."""
+_ALIVE = frozenset({Answer.OK, Answer.EMPTY, Answer.NOT_MODIFIED})
 
 WALLS = frozenset({401, 403})
 """Statuses that may mean that we alone are kept out."""
@@ -133,7 +139,7 @@ class SourceSpider(scrapy.Spider):
         if self.own_service:
             meta["own_host"] = host_key(url)
         return Request(
-            url,
+            url if is_web(url) or "://" in url else NO_ADDRESS,
             callback,
             priority=priority,
             method=method,
@@ -320,7 +326,92 @@ class SourceSpider(scrapy.Spider):
         }
         self.visit.items += 1
         self._time(parsed_item, fetch.at)
-        return Item(**{name: writable(value) for name, value in (values | over).items()})
+        item = Item(**{name: writable(value) for name, value in (values | over).items()})
+        page = self.shown_at(parsed_item, response)
+        if page is not None:
+            self.visit.pages[item.origin, item.native_id] = (page, parsed_item.id)
+        return item
+
+    # --- looking again ----------------------------------------------------------------------------------------
+
+    def shown_at(self, parsed_item: ParsedItem, response: Response) -> str | None:
+        """The page that will show a thing as long as it is there; None where it cannot be followed."""
+        return None
+
+    def note(self, item: Item) -> None:
+        """Remember what goes on to the pipeline, with the page that shows it."""
+        page, item_id = self.visit.pages.get((item.origin, item.native_id), ("", ""))
+        if page and not item.deleted:
+            thing = following.followed(item, item_id)
+            self.visit.gave[thing.uid] = (page, thing)
+
+    def follow_ups(self) -> Iterator[Request]:
+        """Requests for the pages that are due to be looked at again, after all others."""
+        for page in self.job.revisits:
+            request = self.request(page.page, self.parse_again, priority=-10, revisit=page)
+            yield request.replace(errback=self._not_again)
+
+    def parse_again(self, response: Response, revisit: Revisit) -> Iterator[Yield]:
+        """A page that carried mentions: what was edited is given anew, what is gone as deleted."""
+        try:
+            parsed = self.read_again(response)
+        except Exception as error:
+            parsed = Parsed(state=Answer.LAYOUT_CHANGED, reason=f"the parser failed: {error!r}")
+        fetch = self.fetch(response)
+        fetch.answer, fetch.reason, fetch.items = parsed.state, parsed.reason, len(parsed.items)
+        if not following.readable(parsed):
+            self.visit.unreadable.add(revisit.page)
+            return
+        self.visit.looked[revisit.page] = revisit
+        known = {item.id: item for item in revisit.items}
+        for index, found in enumerate(parsed.items):
+            before = known.get(found.id)
+            if before is not None:
+                item = self.item_again(found, parsed, response, first=index == 0)
+                if not item.deleted and following.digest(item) != before.digest:
+                    yield item
+        for thing in following.vanished(revisit, parsed, self._thread_of(revisit, parsed)):
+            yield self._vanished(thing, fetch.at)
+
+    def read_again(self, response: Response) -> Parsed:
+        """What the page shows; may raise."""
+        return self.parsed(response)
+
+    def item_again(self, found: ParsedItem, parsed: Parsed, response: Response, *, first: bool) -> Item:
+        """The item of something on a page that is looked at again, with the same id as before."""
+        return self.item(found, parsed, response, reading=Reading.FULL)
+
+    @staticmethod
+    def _thread_of(revisit: Revisit, parsed: Parsed) -> str | None:
+        return beside(revisit.items[0].native, parsed.thread) if revisit.items and parsed.thread else None
+
+    def _vanished(self, thing: Followed, at: datetime) -> Item:
+        self.visit.vanished[thing.uid] = thing
+        return Item(
+            source=self.job.source,
+            platform=self.platform,
+            channel=self.job.channel,
+            kind=thing.kind,
+            reading=Reading.FULL,
+            origin=thing.origin,
+            native_id=thing.native,
+            fetched=at,
+            url=thing.url,
+            deleted=True,
+        )
+
+    def _not_again(self, failure: Failure) -> Iterator[Yield]:
+        """A page that is gone, while its site is there: so is what it showed. Any other failure says nothing."""
+        request: Request = failure.request  # type: ignore[attr-defined]
+        error, revisit = failure.value, request.cb_kwargs["revisit"]
+        status = error.status if isinstance(error, NotRead) else None
+        alive = any(answer in _ALIVE for answer in self.visit.answers)
+        if status not in REMOVED or not alive:
+            self.visit.unreadable.add(revisit.page)
+            return
+        self.visit.looked[revisit.page] = revisit
+        for thing in revisit.items:
+            yield self._vanished(thing, request.meta["fetch"].at)
 
 
 def says_something(item: ParsedItem) -> bool:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 
+from crawlers.following import Followed, Revisit
 from pipeline.words import Answer, Channel
 
 
@@ -47,6 +48,8 @@ class Job:
     now: Callable[[], datetime]
     quota_used: Callable[[str, datetime], int] = lambda _name, _start: 0
     """(quota, start of its period) → units spent so far."""
+    revisits: tuple[Revisit, ...] = ()
+    """Pages that carried mentions and are due to be looked at again."""
     items_seen: int = 0
     """How many items the source ever gave; a page without any is suspicious where this is above 0."""
 
@@ -77,6 +80,16 @@ class Visit:
     worded: int = 0
     timed: int = 0
     """Entries seen on pages, and how many of them had words and a time."""
+    pages: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+    """(origin, native id) of what it gave → page that shows it, and its id there; only what can be followed."""
+    gave: dict[str, tuple[str, Followed]] = field(default_factory=dict)
+    """uid → that page, and what is remembered of the thing."""
+    looked: dict[str, Revisit] = field(default_factory=dict)
+    """Pages that were looked at again."""
+    unreadable: set[str] = field(default_factory=set)
+    """Pages that were to be looked at again and said nothing."""
+    vanished: dict[str, Followed] = field(default_factory=dict)
+    """uid → what is no longer there."""
     spent: int = 0
     """Units of an interface's quota that this visit cost."""
     quota: tuple[str, datetime, int] | None = None

@@ -38,11 +38,13 @@ from pipeline.clock import Clock
 from pipeline.configuration import Configuration
 from pipeline.item import Item, ResultList
 from pipeline.run import Fed
+from pipeline.state.blocking import blocked
 from pipeline.state.database import State
 from pipeline.state.sources import SourceRow
 from pipeline.words import Answer
 
 log = structlog.get_logger()
+_BLOCKS_HOLD = 2.0
 
 
 class Pipeline(Protocol):
@@ -54,6 +56,10 @@ class Pipeline(Protocol):
 
     def drain(self) -> int:
         """Move what waits in the spool into the store."""
+        ...
+
+    def known(self, uids: Sequence[str]) -> Mapping[str, bool] | None:
+        """Which of these are mentions, and whether by an own account; None where nobody can say now."""
         ...
 
     def spool_watermark(self, source: str, at: datetime) -> bool:
@@ -99,6 +105,7 @@ class Visitor:
     def __init__(self, house: House) -> None:
         self._house, self._feed = house, StateFeed(house.pipeline, house.state)
         self._running: set[Crawler] = set()
+        self._domains: tuple[float, Mapping[str, str]] = (-_BLOCKS_HOLD, {})
         self._neighbours = Counter(host_of(entry.url) for entry in house.configuration.sources.values())
         self._stopping = False
         self._tls = cache(lambda: _make_ssl_context(for_visit(house.configuration)))
@@ -146,8 +153,12 @@ class Visitor:
             pages=pages,
             validators=kit.validators,
             not_before=await asyncio.to_thread(self._left_alone_until, row),
+            mentions=await asyncio.to_thread(self._mentions, spider),
             terms=self._terms(row, job),
         )
+
+    def _mentions(self, spider: SourceSpider) -> Mapping[str, bool] | None:
+        return self._house.pipeline.known(list(spider.visit.gave)) if spider.visit.gave and not spider.unfed else {}
 
     def _terms(self, row: SourceRow, job: Job) -> Terms | None:
         """What its pace is made from; None where the configuration sets it."""
@@ -174,7 +185,7 @@ class Visitor:
 
         kit = Kit(
             clock=house.clock,
-            guard=Guard(house.configuration.crawl.allow_private),
+            guard=Guard(house.configuration.crawl.allow_private, self._blocked),
             pacer=house.pacer,
             validators=Validators(house.state, row.id),
             feed=self._feed,
@@ -182,6 +193,15 @@ class Visitor:
             tls=self._tls,
         )
         return kit, pages
+
+    def _blocked(self) -> Mapping[str, str]:
+        """Domain → reason; read anew every few seconds, so that a block holds within running visits, too."""
+        read_at, domains = self._domains
+        if time.monotonic() - read_at >= _BLOCKS_HOLD:
+            with self._house.state.read() as connection:
+                domains = {one.domain: one.reason for one in blocked(connection)}
+            self._domains = time.monotonic(), domains
+        return domains
 
     async def _crawl(self, row: SourceRow, job: Job, kit: Kit) -> SourceSpider:
         """Run the spider to its end. What it raises is lost, never raised here."""

@@ -19,6 +19,7 @@ from sturmwarte.commands import (
     incidents,
     init,
     mail,
+    manners,
     match,
     mentions,
     parse,
@@ -55,7 +56,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
 }
 GROUPS = {
     "silence": incidents.silence,
-    "sources": sources.sources,
+    "sources": manners.add_to(sources.sources),
     "mail": mail.mail,
     "state": state.state,
     "store": store.store,

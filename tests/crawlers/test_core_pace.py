@@ -118,13 +118,13 @@ def test_a_budget_is_counted_by_the_hour(world: Any) -> None:
 
 
 def test_a_host_over_its_budget_makes_sources_wait_and_loses_nothing(world: Any, pages: Any) -> None:
-    world.crawl["budget"] = 5
+    world.crawl["budget"] = 6
     world.site.pages["/list"] = pages.listing({f"t{n}": n for n in range(1, 7)})
     world.site.pages |= {f"/thread/t{n}": pages.posts(n) for n in range(1, 7)}
     report = world.visit()
     row = world.row()
     assert (report.complete, report.answer, report.items) == (False, Answer.RATE_LIMITED, 3)
-    assert "gets 5 requests an hour" in row.reason and len(world.site.asked) == 5
+    assert "gets 6 requests an hour" in row.reason and len(world.site.asked) == 6
     assert (row.failures, row.next_due) == (0, hosts.hour(world.clock.now()) + timedelta(hours=1))
     for _ in range(3):
         assert world.visit().state is not SourceState.BLIND

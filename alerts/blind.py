@@ -41,7 +41,7 @@ def _turn(conn: sa.Connection, row: sa.Row[tuple[object, ...]], now: datetime) -
     memory = _memory(conn, row.id)
     if memory.told:
         return MessageKind.SIGHTED if row.state in WELL else None
-    lasting = max(PATIENCE, 2 * timedelta(seconds=row.interval_s))
+    lasting = max(PATIENCE, 2 * timedelta(seconds=row.pace_s or row.interval_s))
     unwell = row.state in UNWELL and now - row.state_since >= lasting
     return MessageKind.BLIND if unwell else None
 

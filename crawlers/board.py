@@ -15,6 +15,7 @@ from scrapy.http import Response
 
 from crawlers.parsing import Parsed, ParsedItem, ThreadRow
 from crawlers.spider import SourceSpider, Yield
+from crawlers.urls import without_fragment
 from crawlers.visit import ThreadMark
 from pipeline import identity
 from pipeline.item import Item
@@ -287,6 +288,12 @@ class BoardSpider(SourceSpider):
         if item.url is None or identity.native_id(item.url) is None:  # an address that does not tell the post
             over["native_id"] = f"{_folder(item.url or response.url)} {item.id}"
         return self.item(item, parsed, response, reading=Reading.FULL, **over)
+
+    def shown_at(self, parsed_item: ParsedItem, response: Response) -> str | None:
+        return without_fragment(response.url)
+
+    def item_again(self, found: ParsedItem, parsed: Parsed, response: Response, *, first: bool) -> Item:
+        return self._item(found, parsed, response, opens=first and parsed.first_page is True)
 
     # --- the end ----------------------------------------------------------------------------------------------
 

@@ -27,6 +27,8 @@ class Fetch:
     items: int | None = None
     reason: str = ""
     sha256: str | None = None
+    rule: str = ""
+    """By which rule of ours it was refused, if it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +38,20 @@ class Lost:
     url: str
     answer: Answer
     reason: str
+    waits: bool = False
+    """Not refused and not broken: it is to be read later, by our own rule."""
 
 
 class NotRead(Exception):
     """Carried to the spider's errback where a request brought nothing readable; ``str()`` is the reason."""
 
+    rule = ""
+    """Our own rule that refused it, if one did."""
+
     def __init__(self, answer: Answer, reason: str, status: int | None = None, body: bytes = b"") -> None:
         super().__init__(reason)
         self.answer, self.status, self.body = answer, status, body
+
+
+class OverBudget(NotRead):
+    """A host has had the requests it gets within this hour: what is left waits for the next."""

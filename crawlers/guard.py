@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
 
@@ -13,6 +13,7 @@ from aiohttp.resolver import ThreadedResolver
 
 from crawlers.fetches import NotRead
 from crawlers.urls import is_web
+from pipeline.state.blocking import covering
 from pipeline.words import Answer
 
 Address = IPv4Address | IPv6Address
@@ -23,14 +24,19 @@ _NAT64 = IPv6Network("64:ff9b::/96")
 class Refused(NotRead):
     """An address we do not ask; the message says which and why."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(Answer.ERROR, reason)
+    def __init__(self, rule: str, reason: str, answer: Answer = Answer.ERROR) -> None:
+        super().__init__(answer, reason)
+        self.rule = rule
 
 
 class Guard:
-    """Decides about URLs and about the addresses their hosts resolve to. ``allow``: hosts, addresses, networks."""
+    """Decides about URLs and about the addresses their hosts resolve to. ``allow``: hosts, addresses, networks.
 
-    def __init__(self, allow: Sequence[str] = ()) -> None:
+    ``blocked`` tells the domains that nobody reads, with the reason, as they stand now.
+    """
+
+    def __init__(self, allow: Sequence[str] = (), blocked: Callable[[], Mapping[str, str]] = dict) -> None:
+        self._blocked = blocked
         self._networks: list[IPv4Network | IPv6Network] = []
         self._hosts: set[str] = set()
         for entry in allow:
@@ -42,13 +48,18 @@ class Guard:
     def check_url(self, url: str) -> None:
         """Raise Refused where the scheme is not the web's or the host is a private address written out."""
         if not is_web(url):
-            raise Refused(f"only http and https addresses without credentials are read, not {url[:200]!r}")
+            raise Refused(
+                _scheme(url), f"only http and https addresses without credentials are read, not {url[:200]!r}"
+            )
         host = urlsplit(url).hostname or ""
+        domains = self._blocked()
+        if (domain := covering(domains, host)) is not None:
+            raise Refused("blocked_domain", f"{domain} is blocked: {domains[domain]}", Answer.GATED)
         address = _literal(host)
         if address is not None:
             self.check_address(host, address)
         elif _NUMBER.fullmatch(host.rstrip(".").rpartition(".")[2]):
-            raise Refused(f"{host} is no canonical address and no public name")
+            raise Refused("odd_host", f"{host} is no canonical address and no public name")
 
     def check_address(self, host: str, address: Address) -> None:
         """Raise Refused where a host stands for an address that is not public, unless allowed."""
@@ -57,7 +68,9 @@ class Guard:
             return
         if host.lower().rstrip(".") in self._hosts or any(plain in network for network in self._networks):
             return
-        raise Refused(f"{host} is {plain}, which is not a public address; [crawl] allow_private may name it")
+        raise Refused(
+            "private_address", f"{host} is {plain}, which is not a public address; [crawl] allow_private may name it"
+        )
 
 
 class GuardedResolver(AbstractResolver):
@@ -77,6 +90,12 @@ class GuardedResolver(AbstractResolver):
 
     async def close(self) -> None:
         await self._resolver.close()
+
+
+def _scheme(url: str) -> str:
+    """The rule that an address breaks which is none of the web's."""
+    scheme = url.partition(":")[0].strip().lower()
+    return "credentials" if scheme in ("http", "https") else "scheme"
 
 
 def _literal(host: str) -> Address | None:

@@ -9,11 +9,15 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from pipeline.state.tables import host
+from crawlers.fetches import OverBudget
+from pipeline.state.tables import host, quota
+from pipeline.words import Answer
 
 FIRST_BACKOFF = timedelta(minutes=1)
 LONGEST_BACKOFF = timedelta(hours=6)
 LONGEST_RETRY_AFTER = timedelta(days=1)
+BUDGET = "host"
+"""What the rows of hosts in the table of quotas begin with."""
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +32,13 @@ class Robots(msgspec.Struct, frozen=True, kw_only=True):
     """A host's robots.txt: its text, None where it could not be had, and when it was asked for."""
 
     text: str | None
+    at: datetime
+
+
+class Reservation(msgspec.Struct, frozen=True, kw_only=True):
+    """A host's tdmrep.json: its rules, None where it could not be had, and when it was asked for."""
+
+    rules: list[list[Any]] | None
     at: datetime
 
 
@@ -91,6 +102,33 @@ def back_off(conn: sa.Connection, name: str, now: datetime, retry_after: timedel
     return until
 
 
+def spent(conn: sa.Connection, name: str, now: datetime) -> int:
+    """Requests a host has had within this hour."""
+    wanted = sa.and_(quota.c.name == _budget(name), quota.c.start == hour(now))
+    return int(conn.scalar(sa.select(quota.c.used).where(wanted)) or 0)
+
+
+def spend(conn: sa.Connection, name: str, now: datetime, budget: int) -> None:
+    """Count one request. Raises OverBudget where the host has had all of this hour; then nothing may be committed."""
+    values = {"name": _budget(name), "start": hour(now), "used": 1, "limit": budget}
+    keys, more = ["name", "start"], {"used": quota.c.used + 1, "limit": budget}
+    statement = _insert(conn, quota).values(**values).on_conflict_do_update(index_elements=keys, set_=more)
+    used = conn.execute(statement.returning(quota.c.used)).scalar_one()
+    if used > budget:
+        until = (hour(now) + timedelta(hours=1)).isoformat(timespec="seconds")
+        reason = f"{name} gets {budget} requests an hour: it has had them, what is left waits until {until}"
+        raise OverBudget(Answer.RATE_LIMITED, reason)
+
+
+def hour(now: datetime) -> datetime:
+    """Start of the hour that budgets count in."""
+    return now.replace(minute=0, second=0, microsecond=0)
+
+
+def _budget(name: str) -> str:
+    return f"{BUDGET} {name}"
+
+
 def robots_of(conn: sa.Connection, name: str) -> Robots | None:
     """What is known about a host's robots.txt."""
     row = _row(conn, name)
@@ -101,6 +139,18 @@ def set_robots(conn: sa.Connection, name: str, robots: Robots) -> None:
     """Remember a host's robots.txt."""
     conn.execute(_insert(conn).values(host=name).on_conflict_do_nothing())
     _update(conn, name, robots=robots.text, robots_at=robots.at)
+
+
+def reservation_of(conn: sa.Connection, name: str) -> Reservation | None:
+    """What is known about a host's tdmrep.json."""
+    row = _row(conn, name)
+    return None if row is None or row.tdm_at is None else Reservation(rules=row.tdm, at=row.tdm_at)
+
+
+def set_reservation(conn: sa.Connection, name: str, found: Reservation) -> None:
+    """Remember a host's tdmrep.json."""
+    conn.execute(_insert(conn).values(host=name).on_conflict_do_nothing())
+    _update(conn, name, tdm=found.rules, tdm_at=found.at)
 
 
 def backoff_until(conn: sa.Connection, name: str) -> datetime | None:
@@ -122,5 +172,5 @@ def _update(conn: sa.Connection, name: str, **values: Any) -> None:
     conn.execute(sa.update(host).where(host.c.host == name).values(**values))
 
 
-def _insert(conn: sa.Connection) -> sqlite.Insert | postgresql.Insert:
-    return postgresql.insert(host) if conn.dialect.name == "postgresql" else sqlite.insert(host)
+def _insert(conn: sa.Connection, table: sa.Table = host) -> sqlite.Insert | postgresql.Insert:
+    return postgresql.insert(table) if conn.dialect.name == "postgresql" else sqlite.insert(table)

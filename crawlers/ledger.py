@@ -6,23 +6,28 @@ Order of writes: mention, then cursor, then watermark. A death in between repeat
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import sqlalchemy as sa
 from pydantic import BaseModel
 from sqlalchemy.dialects import postgresql, sqlite
 
-from crawlers import raw
+from crawlers import following, hosts, raw
 from crawlers.fetches import Fetch, Lost
-from crawlers.scheduling import next_visit
+from crawlers.following import Followed, Revisit
+from crawlers.scheduling import host_of, next_visit
 from crawlers.validators import Validators
 from crawlers.visit import Job, ThreadMark, Visit
+from pipeline import pace
 from pipeline.clock import Clock
 from pipeline.configuration import Configuration
+from pipeline.state import blocking
 from pipeline.state.database import State
 from pipeline.state.sources import Outcome, SourceRow, get_source, next_state
 from pipeline.state.tables import fetch, hole, quota, source, thread, thread_cursor
@@ -30,6 +35,17 @@ from pipeline.words import Answer, SourceState
 
 _SOON = timedelta(minutes=1)
 """Doubled with each failure: when a source is read again whose findings we could not keep."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the pace of a source depends on besides what it gives."""
+
+    zone: ZoneInfo
+    neighbours: int = 1
+    """How many sources are read at its host, itself included."""
+    budget: int | None = None
+    """Requests the host gets within an hour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +67,15 @@ class Finished:
     validators: Validators | None = None
     not_before: datetime | None = None
     """Until when the host asked to be left alone."""
+    mentions: Mapping[str, bool] | None = None
+    """uid → by an own account, of what became mentions; None where the store cannot say: all may be."""
+    terms: Terms | None = None
+    """What its pace is made from; None: it does not adapt."""
+
+    @property
+    def waits(self) -> bool:
+        """Nothing failed: what is left waits for the host's next hour."""
+        return bool(self.lost) and all(lost.waits for lost in self.lost)
 
     @property
     def complete(self) -> bool:
@@ -76,7 +101,10 @@ class Finished:
         answer = first.answer if first else Answer.OK if not self.unfed else Answer.ERROR
         behind = self.visit.behind and not self.unfed
         partly = self._partly_read
-        return Outcome(complete=self.complete, behind=behind, answer=answer, reason=reason, lists_read=partly)
+        silent = silence(self.row, self.started) if self.complete and not self.visit.times else ""
+        return Outcome(
+            complete=self.complete, behind=behind, answer=answer, reason=reason, lists_read=partly, silent=silent
+        )
 
     @property
     def _partly_read(self) -> bool:
@@ -132,7 +160,15 @@ class Ledger:
             js=entry.js,
             brands=configuration.brands,
             items_seen=row.items_seen,
+            revisits=() if first_contact else self._revisits(row, configuration.crawl.hourly, now),
         )
+
+    def _revisits(self, row: SourceRow, budget: int | None, now: datetime) -> tuple[Revisit, ...]:
+        """The pages to look at again, as long as their host has more than half of its budget left for what is new."""
+        with self._state.read() as connection:
+            if budget is not None and 2 * hosts.spent(connection, host_of(row.url), now) > budget:
+                return ()
+            return following.due(connection, row.id, now)
 
     def quota_used(self, name: str, start: datetime) -> int:
         """Units of a quota that were spent since the start of its period."""
@@ -173,6 +209,7 @@ class Ledger:
             values = self._values(finished, row, now)
             if not finished.unfed and _same_place(row, finished.row):
                 self._write_marks(connection, finished, now)
+                self._write_follow_ups(connection, finished, now)
                 values |= _progress(finished, row)
             connection.execute(sa.update(source).where(source.c.id == row.id).values(**values))
             changed = get_source(connection, row.id)
@@ -185,11 +222,15 @@ class Ledger:
         if finished.stopped or not _same_place(row, finished.row):
             return values
         outcome = finished.outcome
-        failures = 0 if finished.complete or outcome.behind else row.failures + 1
-        interval = min(row.interval, _SOON) if finished.unfed else row.interval  # no fault of the source
+        failures = 0 if finished.complete or outcome.behind else row.failures + (not finished.waits)
+        values |= _paced(finished, row, now)
+        every = msgspec.structs.replace(row, pace=_span(values.get("pace_s", row.pace))).every(now)
+        interval = min(every, _SOON) if finished.unfed else every  # no fault of the source
         due = next_visit(finished.started, now, interval, self._chance, failures=failures, behind=outcome.behind)
+        if finished.waits:
+            due = hosts.hour(now) + timedelta(hours=1)
         state, reason = self._next_state(finished, row, failures)
-        reason = reason or finished.visit.notice
+        reason = (outcome.reason if finished.waits else reason) or finished.visit.notice
         values |= {
             "state": state.value,
             "reason": reason,
@@ -216,6 +257,25 @@ class Ledger:
             has_watermark=finished.visit.has_watermark,
         )
 
+    def _write_follow_ups(self, connection: sa.Connection, finished: Finished, now: datetime) -> None:
+        """Which pages are looked at again: those with mentions, for they alone are kept."""
+        visit, name = finished.visit, finished.row.id
+        fresh: dict[str, dict[str, Followed]] = {}
+        for uid, (page, thing) in visit.gave.items():
+            if finished.mentions is None or uid in finished.mentions:
+                own = bool(finished.mentions and finished.mentions[uid])
+                fresh.setdefault(page, {})[uid] = msgspec.structs.replace(thing, own=own)
+        for url, seen in visit.looked.items():
+            left = {item.uid: item for item in seen.items if item.uid not in visit.vanished}
+            following.advance(connection, name, seen, left | fresh.pop(url, {}), now)
+        for url in visit.unreadable:
+            following.later(connection, name, url, now)
+        for url, things in fresh.items():
+            following.note(connection, name, url, things, now, self._chance)
+        for thing in visit.vanished.values():
+            if thing.own:
+                following.removed(connection, name, thing, now)
+
     @staticmethod
     def _write_log(connection: sa.Connection, finished: Finished, now: datetime) -> None:
         rows = [
@@ -235,6 +295,7 @@ class Ledger:
         ]
         if rows:
             connection.execute(sa.insert(fetch), rows)
+        blocking.count(connection, Counter(one.rule for one in finished.fetches if one.rule), now)
         raw.note(connection, finished.row.id, finished.pages or {}, now)
 
     @staticmethod
@@ -249,6 +310,38 @@ class Ledger:
             _note_hole(connection, finished.row.id, start, end, reason)
         if finished.validators is not None and finished.complete:
             finished.validators.remember(connection, now)
+
+
+def _span(value: float | timedelta | None) -> timedelta | None:
+    return timedelta(seconds=value) if isinstance(value, int | float) else value
+
+
+def _paced(finished: Finished, row: SourceRow, now: datetime) -> dict[str, Any]:
+    """How often it gives something, and the pace that follows. Only what was read to its end tells."""
+    visit = finished.visit
+    if not finished.complete:
+        return {}
+    gap = pace.smoothed(row.gap, row.newest_at, visit.times)
+    newest = max([at for at in (row.newest_at, *visit.times) if at is not None], default=None)
+    values: dict[str, Any] = {"gap_s": None if gap is None else gap.total_seconds(), "newest_at": newest}
+    terms = finished.terms
+    if terms is not None:
+        floor = pace.floor_of(len(finished.fetches), terms.neighbours, terms.budget)
+        if visit.quota is not None or not visit.has_watermark:  # what is asked for costs, or is no stream of posts
+            floor = max(floor, row.interval)
+        quiet, night = now - (newest or now), pace.is_night(now, terms.zone)
+        every = pace.pace(gap, row.interval, quiet=max(quiet, timedelta(0)), night=night, floor=floor)
+        values["pace_s"] = every.total_seconds()
+    return values
+
+
+def silence(row: SourceRow, now: datetime) -> str:
+    """Why a source that can be read must be looked at all the same; empty where nothing is odd."""
+    usual = pace.expected(row.gap, row.complete_from, row.newest_at, row.items_seen)
+    if usual is None or row.newest_at is None or not pace.is_silent(usual, now - row.newest_at):
+        return ""
+    quiet = pace.roughly(now - row.newest_at)
+    return f"nothing new for {quiet} where something comes every {pace.roughly(usual)}: is it still alive?"
 
 
 def _same_place(row: SourceRow, claimed: SourceRow) -> bool:

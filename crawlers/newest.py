@@ -11,6 +11,7 @@ from scrapy.http import Request, Response
 
 from crawlers.parsing import Parsed, ParsedItem
 from crawlers.spider import SourceSpider, Yield
+from crawlers.urls import without_fragment
 from pipeline.item import Item
 from pipeline.words import Answer, Reading
 
@@ -71,6 +72,16 @@ class NewestFirst(SourceSpider):
     def newest_known(self, reel_name: str) -> str | None:
         """Id of the newest thing that earlier visits read of a list, for interfaces that ask "since when?"."""
         return next(iter(self._remembered(reel_name).get("known", {})), None)
+
+    def shown_at(self, parsed_item: ParsedItem, response: Response) -> str | None:
+        """Its own page, where it has one: on the list it moves on. Not beside an interface, which is another door."""
+        if self.own_service or parsed_item.url is None:
+            return None
+        own = without_fragment(parsed_item.url)
+        return None if own == without_fragment(response.url) else own
+
+    def item_again(self, found: ParsedItem, parsed: Parsed, response: Response, *, first: bool) -> Item:
+        return self.item(found, parsed, response, reading=Reading.FULL, **self.over(found, response))
 
     # --- the walk ---------------------------------------------------------------------------------------------
 

@@ -25,9 +25,18 @@ class Pacer:
     """Hands out turns. One for all visits of a process; several processes meet in the table ``host``."""
 
     def __init__(
-        self, state: State, clock: Clock, *, delay: float, timeout: float, worker: str, chance: random.Random
+        self,
+        state: State,
+        clock: Clock,
+        *,
+        delay: float,
+        timeout: float,
+        worker: str,
+        chance: random.Random,
+        budget: int | None = None,
     ) -> None:
         self.state, self._clock, self._worker, self._chance = state, clock, worker, chance
+        self._budget = budget
         self._delay, self._hold = delay, timedelta(seconds=clock_seconds(clock, timeout + _MARGIN))
         self._doors: dict[str, asyncio.Lock] = {}
         self._turns = 0
@@ -36,7 +45,8 @@ class Pacer:
     async def enter(self, name: str, crawl_delay: float | None = None) -> str:
         """Wait for the turn at a host; returns the lease to give back.
 
-        Raises NotRead where the host asked to be left alone for longer than our patience, or when closing.
+        Raises NotRead where the host asked to be left alone for longer than our patience, OverBudget where it has had
+        what it gets within an hour, and NotRead when closing.
         """
         self._turns += 1
         lease = f"{self._worker}/{self._turns}"
@@ -76,7 +86,10 @@ class Pacer:
         gap = max(self._delay * (1 + _JITTER * self._chance.random()), crawl_delay or 0.0)
         with self.state.begin(by_rows=True) as connection:
             now = self._clock.now()
-            return hosts.claim(connection, name, lease, now, now + self._hold, now + timedelta(seconds=gap))
+            turn = hosts.claim(connection, name, lease, now, now + self._hold, now + timedelta(seconds=gap))
+            if turn.granted and self._budget is not None:
+                hosts.spend(connection, name, now, self._budget)
+            return turn
 
     def _give_back(self, name: str, lease: str, rest: timedelta, well: bool) -> None:
         with self.state.begin(by_rows=True) as connection:

@@ -155,6 +155,7 @@ class Crawl:
             timeout=configuration.crawl.timeout.total_seconds(),
             worker=self.worker,
             chance=chance,
+            budget=configuration.crawl.hourly,
         )
         self._visitor = Visitor(
             House(
@@ -169,6 +170,9 @@ class Crawl:
                 worker=self.worker,
             )
         )
+        self._hosts: dict[str, str] = {}
+        """Of the sources in hand."""
+        self._per_host = max(2, configuration.crawl.threads // 4)
         self._active: dict[str, asyncio.Task[VisitReport]] = {}
         self._pause = min(max(clock.real(_TICK), 0.02), _TICK)
         self._next_late = 0.0
@@ -238,6 +242,7 @@ class Crawl:
                 await self._ended(wait=None)
 
     def _begin(self, row: SourceRow) -> None:
+        self._hosts[row.id] = scheduling.host_of(row.url)
         self._active[row.id] = asyncio.create_task(self._visitor.visit(row), name=f"visit {row.id}")
 
     async def _ended(self, *, wait: float | None) -> list[VisitReport]:
@@ -264,7 +269,15 @@ class Crawl:
             # A visit that has been written down is in hand until its report is taken. It may be due again by then;
             # claimed now, it would be locked away, unvisited, for the length of a lease.
             rows = scheduling.claim(
-                connection, self.worker, now, self._lease, limit=limit, only=only, without=list(self._active)
+                connection,
+                self.worker,
+                now,
+                self._lease,
+                limit=limit,
+                only=only,
+                without=list(self._active),
+                busy=[self._hosts[name] for name in self._active],
+                per_host=self._per_host,
             )
         return [row for row in rows if row.id in self.configuration.sources]
 

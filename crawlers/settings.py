@@ -37,11 +37,13 @@ DOWNLOADER_MIDDLEWARES = {
     "crawlers.middlewares.guard.GuardMiddleware": 110,
     "crawlers.middlewares.robots.RobotsMiddleware": 120,
     "crawlers.middlewares.browser.BrowserMiddleware": 530,
+    "crawlers.middlewares.tdm.TdmMiddleware": 130,
     "crawlers.middlewares.answers.AnswersMiddleware": 540,
     "crawlers.middlewares.conditional.ConditionalMiddleware": 545,
     # between: retry 550, compression 590, redirect 600
     "crawlers.middlewares.pacing.PacingMiddleware": 850,
 }
+SPIDER_MIDDLEWARES = {"crawlers.middlewares.following.FollowingMiddleware": 900}
 ITEM_PIPELINES = {"crawlers.sink.Sink": 500}
 CONCURRENT_ITEMS = 1000
 """So that batches of 500 fill."""

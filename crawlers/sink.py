@@ -59,6 +59,7 @@ class Sink:
 
     async def _take(self, item: Item) -> None:
         self._waiting.append(item)
+        self._spider.note(item)
         if len(self._waiting) >= self._batch:
             await self._flush()
         elif self._timer is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Any, ClassVar
@@ -13,25 +13,35 @@ from pydantic import BaseModel, ConfigDict
 from scrapy.http import Request, Response
 from twisted.python.failure import Failure
 
-from crawlers.fetches import Fetch, Lost, NotRead
+from crawlers import following
+from crawlers.fetches import Fetch, Lost, NotRead, OverBudget
+from crawlers.following import Followed, Revisit
 from crawlers.kit import Kit
 from crawlers.look import Look
 from crawlers.parsing import PageFile, Parsed, ParsedItem
-from crawlers.urls import host_key
+from crawlers.urls import NO_ADDRESS, host_key, is_web
 from crawlers.visit import Job, Visit
 from crawlers.webhook import Webhook
 from pipeline import identity
 from pipeline.item import Item, ResultList
 from pipeline.times import EARLIEST
-from pipeline.words import Answer, Channel, Reading
+from pipeline.words import Answer, Channel, Kind, Reading
 
 GONE = frozenset({401, 403, 404, 410})
 """Statuses that count as read for a thread or article: there is nothing there for us."""
+
+REMOVED = frozenset({404, 410})
+"""Statuses that say that a page is no longer there for anybody."""
+_ALIVE = frozenset({Answer.OK, Answer.EMPTY, Answer.NOT_MODIFIED})
 
 WALLS = frozenset({401, 403})
 """Statuses that may mean that we alone are kept out."""
 SUSPICIOUS = 3
 """So many walls and not one readable page beside them: the whole source is closed to us."""
+
+SOME, READABLE = 10, 0.8
+"""Of so many entries of a visit this share must have words and time."""
+_TIMELESS = frozenset({Kind.RESULT, Kind.ARTICLE})
 
 _HALF = re.compile("[\ud800-\udfff]")
 Yield = Request | Item | ResultList
@@ -132,7 +142,7 @@ class SourceSpider(scrapy.Spider):
         if self.own_service:
             meta["own_host"] = host_key(url)
         return Request(
-            url,
+            url if is_web(url) or "://" in url else NO_ADDRESS,
             callback,
             priority=priority,
             method=method,
@@ -155,7 +165,8 @@ class SourceSpider(scrapy.Spider):
         if gone is not None and status in GONE:
             self.walls += status in WALLS
             return gone(request.meta["asked"], status, **request.cb_kwargs)  # type: ignore[no-any-return]
-        self.lose(request.meta.get("asked", request.url), answer, str(error) or type(error).__name__)
+        reason, waits = str(error) or type(error).__name__, isinstance(error, OverBudget)
+        self.lose(request.meta.get("asked", request.url), answer, reason, waits=waits)
         return None
 
     def _record_failure(self, request: Request, answer: Answer, error: BaseException) -> None:
@@ -164,15 +175,25 @@ class SourceSpider(scrapy.Spider):
             reason = str(error) or type(error).__name__
             self.kit.fetches.append(Fetch(request.url, self.job.now(), answer, reason=reason))
 
-    def lose(self, url: str, answer: Answer, reason: str) -> None:
+    def lose(self, url: str, answer: Answer, reason: str, *, waits: bool = False) -> None:
         """Note something that should have been read and was not: this visit is not complete."""
-        self.lost.append(Lost(url, answer, reason))
+        self.lost.append(Lost(url, answer, reason, waits))
 
     def settle(self) -> None:
-        """Called when all is read: a source that shows us lists, but a wall behind every entry, is closed to us."""
+        """Called when all is read: a source that shows us lists, but a wall behind every entry, is closed to us.
+
+        One many of whose entries are without words or time has changed its layout.
+        """
         if self.walls >= SUSPICIOUS and self.visit.items == 0:
             self.visit.threads.clear()
             self.lose(self.job.url, Answer.GATED, f"all {self.walls} changed entries are behind a wall")
+        total, worded, timed = self.visit.entries, self.visit.worded, self.visit.timed
+        if total < SOME or self.lost:
+            return
+        if worded < READABLE * total:
+            self.lose(self.job.url, Answer.LAYOUT_CHANGED, f"{total - worded} of {total} entries have no text")
+        elif 0 < timed < READABLE * total:  # without any time at all is a kind of source, not a change
+            self.lose(self.job.url, Answer.LAYOUT_CHANGED, f"{total - timed} of {total} entries have no time")
 
     # --- reading ----------------------------------------------------------------------------------------------
 
@@ -199,6 +220,9 @@ class SourceSpider(scrapy.Spider):
         parsed = self._checked(response, expect_items)
         fetch.answer, fetch.reason = parsed.state, parsed.reason
         fetch.items = len(parsed.items) + len(parsed.results)
+        self.visit.entries += len(parsed.items)
+        self.visit.worded += sum(map(says_something, parsed.items))
+        self.visit.timed += sum(item.kind in _TIMELESS or item.published.at is not None for item in parsed.items)
         self.visit.answers.append(parsed.state)
         if parsed.state not in (Answer.OK, Answer.EMPTY, Answer.NOT_MODIFIED):
             self.lose(response.url, parsed.state, parsed.reason)
@@ -241,6 +265,14 @@ class SourceSpider(scrapy.Spider):
         if "fetch" not in meta:
             meta["fetch"] = Fetch(response.url, self.job.now(), Answer.OK, response.status, len(response.body))
         return meta["fetch"]  # type: ignore[no-any-return]
+
+    def _time(self, item: ParsedItem, seen: datetime) -> None:
+        """Note when something came: as it says, or where that is vague, when we found it; not so at first contact."""
+        at = self.credible(item.published.at) if item.published.precision.exact else None
+        if at is not None:
+            self.visit.times.append(at)
+        elif not self.job.first_contact:
+            self.visit.times.append(seen)
 
     def credible(self, at: datetime | None) -> datetime | None:
         """A time found on a page, as far as one may go by it: none before the web, and none after now."""
@@ -296,7 +328,98 @@ class SourceSpider(scrapy.Spider):
             "first_contact": self.job.first_contact,
         }
         self.visit.items += 1
-        return Item(**{name: writable(value) for name, value in (values | over).items()})
+        self._time(parsed_item, fetch.at)
+        item = Item(**{name: writable(value) for name, value in (values | over).items()})
+        page = self.shown_at(parsed_item, response)
+        if page is not None:
+            self.visit.pages[item.origin, item.native_id] = (page, parsed_item.id)
+        return item
+
+    # --- looking again ----------------------------------------------------------------------------------------
+
+    def shown_at(self, parsed_item: ParsedItem, response: Response) -> str | None:
+        """The page that will show a thing as long as it is there; None where it cannot be followed."""
+        return None
+
+    def note(self, item: Item) -> None:
+        """Remember what goes on to the pipeline, with the page that shows it."""
+        page, item_id = self.visit.pages.get((item.origin, item.native_id), ("", ""))
+        if page and not item.deleted:
+            thing = following.followed(item, item_id)
+            self.visit.gave[thing.uid] = (page, thing)
+
+    def follow_ups(self) -> Iterator[Request]:
+        """Requests for the pages that are due to be looked at again, after all others."""
+        for page in self.job.revisits:
+            request = self.request(page.page, self.parse_again, priority=-10, revisit=page)
+            yield request.replace(errback=self._not_again)
+
+    def parse_again(self, response: Response, revisit: Revisit) -> Iterator[Yield]:
+        """A page that carried mentions: what was edited is given anew, what is gone as deleted."""
+        try:
+            parsed = self.read_again(response)
+        except Exception as error:
+            parsed = Parsed(state=Answer.LAYOUT_CHANGED, reason=f"the parser failed: {error!r}")
+        fetch = self.fetch(response)
+        fetch.answer, fetch.reason, fetch.items = parsed.state, parsed.reason, len(parsed.items)
+        if not following.readable(parsed):
+            self.visit.unreadable.add(revisit.page)
+            return
+        self.visit.looked[revisit.page] = revisit
+        known = {item.id: item for item in revisit.items}
+        for index, found in enumerate(parsed.items):
+            before = known.get(found.id)
+            if before is not None:
+                item = self.item_again(found, parsed, response, first=index == 0)
+                if not item.deleted and following.digest(item) != before.digest:
+                    yield item
+        for thing in following.vanished(revisit, parsed, self._thread_of(revisit, parsed)):
+            yield self._vanished(thing, fetch.at)
+
+    def read_again(self, response: Response) -> Parsed:
+        """What the page shows; may raise."""
+        return self.parsed(response)
+
+    def item_again(self, found: ParsedItem, parsed: Parsed, response: Response, *, first: bool) -> Item:
+        """The item of something on a page that is looked at again, with the same id as before."""
+        return self.item(found, parsed, response, reading=Reading.FULL)
+
+    @staticmethod
+    def _thread_of(revisit: Revisit, parsed: Parsed) -> str | None:
+        return beside(revisit.items[0].native, parsed.thread) if revisit.items and parsed.thread else None
+
+    def _vanished(self, thing: Followed, at: datetime) -> Item:
+        self.visit.vanished[thing.uid] = thing
+        return Item(
+            source=self.job.source,
+            platform=self.platform,
+            channel=self.job.channel,
+            kind=thing.kind,
+            reading=Reading.FULL,
+            origin=thing.origin,
+            native_id=thing.native,
+            fetched=at,
+            url=thing.url,
+            deleted=True,
+        )
+
+    def _not_again(self, failure: Failure) -> Iterator[Yield]:
+        """A page that is gone, while its site is there: so is what it showed. Any other failure says nothing."""
+        request: Request = failure.request  # type: ignore[attr-defined]
+        error, revisit = failure.value, request.cb_kwargs["revisit"]
+        status = error.status if isinstance(error, NotRead) else None
+        alive = any(answer in _ALIVE for answer in self.visit.answers)
+        if status not in REMOVED or not alive:
+            self.visit.unreadable.add(revisit.page)
+            return
+        self.visit.looked[revisit.page] = revisit
+        for thing in revisit.items:
+            yield self._vanished(thing, request.meta["fetch"].at)
+
+
+def says_something(item: ParsedItem) -> bool:
+    """Whether there are words, or what stands for them."""
+    return bool(item.text or item.title or item.rating_raw or item.media or item.images or item.deleted)
 
 
 def writable(value: Any) -> Any:

@@ -8,13 +8,14 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 import structlog
 
+from crawlers.hosts import BUDGET
 from crawlers.raw import RawPages
 from crawlers.visiting import Pipeline
 from pipeline.absence import absences
 from pipeline.clock import Clock
 from pipeline.configuration import Configuration
 from pipeline.state.database import State
-from pipeline.state.tables import fetch
+from pipeline.state.tables import fetch, quota
 
 log = structlog.get_logger()
 _PURGE_EVERY = timedelta(hours=1)
@@ -52,3 +53,5 @@ class Upkeep:
         self._raw.purge_strays(self._state, time.time() - _STRAY_SECONDS)
         with self._state.begin() as connection:
             connection.execute(sa.delete(fetch).where(fetch.c.at < now - configuration.retention.fetches))
+            of_hosts = quota.c.name.startswith(f"{BUDGET} ", autoescape=True)
+            connection.execute(sa.delete(quota).where(of_hosts, quota.c.start < now - _PURGE_EVERY * 2))

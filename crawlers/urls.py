@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import urldefrag, urlsplit
 
+NO_ADDRESS = "about:blank"
+"""Stands for what a page gave as an address and is none, so that it is refused and recorded like any other."""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 
+from crawlers.following import Followed, Revisit
 from pipeline.configuration import Brand
 from pipeline.words import Answer, Channel
 
@@ -52,6 +53,8 @@ class Job:
     """Whether pages are run in a browser before they are read."""
     brands: Mapping[str, Brand] = field(default_factory=dict)
     """What is watched, for spiders that are shown more than can be kept."""
+    revisits: tuple[Revisit, ...] = ()
+    """Pages that carried mentions and are due to be looked at again."""
     items_seen: int = 0
     """How many items the source ever gave; a page without any is suspicious where this is above 0."""
 
@@ -78,6 +81,22 @@ class Visit:
     holes: list[tuple[datetime, datetime, str]] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     items: int = 0
+    times: list[datetime] = field(default_factory=list)
+    """When what it gave was said."""
+    entries: int = 0
+    worded: int = 0
+    timed: int = 0
+    """Entries seen on pages, and how many of them had words and a time."""
+    pages: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+    """(origin, native id) of what it gave → page that shows it, and its id there; only what can be followed."""
+    gave: dict[str, tuple[str, Followed]] = field(default_factory=dict)
+    """uid → that page, and what is remembered of the thing."""
+    looked: dict[str, Revisit] = field(default_factory=dict)
+    """Pages that were looked at again."""
+    unreadable: set[str] = field(default_factory=set)
+    """Pages that were to be looked at again and said nothing."""
+    vanished: dict[str, Followed] = field(default_factory=dict)
+    """uid → what is no longer there."""
     spent: int = 0
     """Units of an interface's quota that this visit cost."""
     quota: tuple[str, datetime, int] | None = None

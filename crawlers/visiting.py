@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,9 +24,10 @@ from crawlers.gathering import Gathering
 from crawlers.guard import Guard
 from crawlers.hosts import backoff_until
 from crawlers.kit import Kit
-from crawlers.ledger import Finished, Ledger, VisitReport
+from crawlers.ledger import Finished, Ledger, Terms, VisitReport
 from crawlers.pacing import Pacer
 from crawlers.raw import RawPages
+from crawlers.scheduling import host_of
 from crawlers.settings import for_visit
 from crawlers.sink import store_results
 from crawlers.spider import SourceSpider
@@ -37,11 +39,13 @@ from pipeline.clock import Clock
 from pipeline.configuration import Configuration
 from pipeline.item import Item, ResultList
 from pipeline.run import Fed
+from pipeline.state.blocking import blocked
 from pipeline.state.database import State
 from pipeline.state.sources import SourceRow
 from pipeline.words import Answer
 
 log = structlog.get_logger()
+_BLOCKS_HOLD = 2.0
 
 
 class Pipeline(Protocol):
@@ -53,6 +57,10 @@ class Pipeline(Protocol):
 
     def drain(self) -> int:
         """Move what waits in the spool into the store."""
+        ...
+
+    def known(self, uids: Sequence[str]) -> Mapping[str, bool] | None:
+        """Which of these are mentions, and whether by an own account; None where nobody can say now."""
         ...
 
     def spool_watermark(self, source: str, at: datetime) -> bool:
@@ -99,6 +107,8 @@ class Visitor:
         self._house, self._feed = house, StateFeed(house.pipeline, house.state)
         self._running: set[Crawler] = set()
         self._tokens = Tokens()
+        self._domains: tuple[float, Mapping[str, str]] = (-_BLOCKS_HOLD, {})
+        self._neighbours = Counter(host_of(entry.url) for entry in house.configuration.sources.values())
         self._stopping = False
         self._tls = cache(lambda: _make_ssl_context(for_visit(house.configuration)))
 
@@ -145,7 +155,19 @@ class Visitor:
             pages=pages,
             validators=kit.validators,
             not_before=await asyncio.to_thread(self._left_alone_until, row),
+            mentions=await asyncio.to_thread(self._mentions, spider),
+            terms=self._terms(row, job),
         )
+
+    def _mentions(self, spider: SourceSpider) -> Mapping[str, bool] | None:
+        return self._house.pipeline.known(list(spider.visit.gave)) if spider.visit.gave and not spider.unfed else {}
+
+    def _terms(self, row: SourceRow, job: Job) -> Terms | None:
+        """What its pace is made from; None where the configuration sets it."""
+        configuration = self._house.configuration
+        if configuration.sources[row.id].interval is not None:
+            return None
+        return Terms(job.zone, self._neighbours[host_of(row.url)], configuration.crawl.hourly)
 
     def _job(self, row: SourceRow) -> Job:
         """Raises LookupError and ValidationError where the configuration does not fit the spider."""
@@ -165,7 +187,7 @@ class Visitor:
 
         kit = Kit(
             clock=house.clock,
-            guard=Guard(house.configuration.crawl.allow_private),
+            guard=Guard(house.configuration.crawl.allow_private, self._blocked),
             pacer=house.pacer,
             validators=Validators(house.state, row.id),
             feed=self._feed,
@@ -174,6 +196,15 @@ class Visitor:
             tokens=self._tokens,
         )
         return kit, pages
+
+    def _blocked(self) -> Mapping[str, str]:
+        """Domain → reason; read anew every few seconds, so that a block holds within running visits, too."""
+        read_at, domains = self._domains
+        if time.monotonic() - read_at >= _BLOCKS_HOLD:
+            with self._house.state.read() as connection:
+                domains = {one.domain: one.reason for one in blocked(connection)}
+            self._domains = time.monotonic(), domains
+        return domains
 
     async def _crawl(self, row: SourceRow, job: Job, kit: Kit) -> SourceSpider:
         """Run the spider to its end. What it raises is lost, never raised here."""

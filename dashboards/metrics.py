@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from dashboards.health import mentions_answer
 from dashboards.house import House, NotReady
 from dashboards.situations import situations
+from pipeline.state.blocking import counted
 from pipeline.state.opening import StateUnavailable
 from pipeline.state.tables import hole, incident, outbox, pending_message, source
 from pipeline.store.protocol import StoreError
@@ -96,6 +97,10 @@ def source_metrics(connection: sa.Connection, now: datetime) -> Iterator[Metric]
         overdue.add_metric([row.id], max((now - row.next_due).total_seconds(), 0.0))
     yield overdue
     holes = connection.scalar(sa.select(sa.func.count()).select_from(hole)) or 0
+    refused = CounterMetricFamily("sturmwarte_refused", "Addresses refused by rule.", labels=["rule"])
+    for rule, number in counted(connection).items():
+        refused.add_metric([rule], number)
+    yield refused
     yield GaugeMetricFamily("sturmwarte_source_holes", "Spans that no source could fill.", holes)
 
 

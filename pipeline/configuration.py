@@ -61,7 +61,9 @@ class Source(Table):
     channel: Channel | None = Field(None, description="Kind of place; the spider's own where not given.")
     about: str | None = Field(None, description="Brand that everything here is about.")
     name: str = Field("", description="What people read; the id where not given.")
-    interval: Duration | None = Field(None, description="Time between two visits; the spider's own where not given.")
+    interval: Duration | None = Field(
+        None, description="Time between two visits; adapted to how much is posted where not given."
+    )
     backfill: Duration = Field(timedelta(days=30), description="How far back the first visit reads.")
     paused: bool = Field(False, description="Not visited for now.")
     js: bool = Field(False, description="Its pages are filled by scripts: they are run in Chromium first (extra js).")
@@ -69,6 +71,11 @@ class Source(Table):
     zone: str | None = Field(
         None, description="Time zone of times printed without one; the general one where not given."
     )
+    may_answer: Literal["yes", "no", "ask"] = Field(
+        "ask", description="Whether own people may answer here: yes, no, or ask the operator first."
+    )
+    disclosure: str = Field("", description="How who answers here for the brand must say so.")
+    etiquette: str = Field("", description="What else is to be minded here, such as the rules of the house.")
 
     @property
     def options(self) -> dict[str, Any]:
@@ -144,6 +151,16 @@ class Crawl(Table):
     )
     browser: Path | None = Field(None, description="Chromium that runs the pages of sources with js = true.")
     threads: int = Field(8, ge=1, description="Sources that are read at the same time.")
+    budget: int | None = Field(
+        None,
+        ge=1,
+        description="Requests one host gets within an hour; two thirds of what the delay allows if not given.",
+    )
+
+    @property
+    def hourly(self) -> int | None:
+        """Requests one host gets within an hour; None: as many as its turns allow."""
+        return self.budget or (max(int(2400 / self.delay), 1) if self.delay > 0 else None)
 
 
 class Retention(Table):

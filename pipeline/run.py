@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -92,6 +92,18 @@ class Pipeline:
             except StoreError as error:
                 absences.noticed(error, "spool")
                 return 0
+
+    def known(self, uids: Sequence[str]) -> Mapping[str, bool] | None:
+        """Which of these are mentions, and whether by an own account; None while the store is down."""
+        try:
+            found = self.store.get(uids)
+        except StoreError:
+            return None
+        return {
+            uid: any(opinion.voice is Voice.OWNED for opinion in mention.analysis.opinions)
+            for uid, mention in found.items()
+            if mention.deleted_at is None
+        }
 
     def spool_watermark(self, source: str, at: datetime) -> bool:
         """Set a source's watermark once all that it brought is stored. True if that is now (nothing waits).
@@ -188,8 +200,10 @@ class Pipeline:
 
     def _write(self, drafts: list[Draft]) -> Fed:
         self._drain()
+        given = len(drafts)
+        drafts = self._without_strangers(drafts)
         if not drafts:
-            return Fed()
+            return Fed(ignored=given)
         written = self.store.write([self._mention(draft) for draft in drafts])
         absences.over("spool")
         refused = {uid for uid, _ in written.refused}
@@ -200,9 +214,15 @@ class Pipeline:
             stored=len(written.created),
             revised=len(written.revised),
             unchanged=len(written.unchanged),
-            ignored=len(written.refused) - len(rejected),
+            ignored=len(written.refused) - len(rejected) + given - len(drafts),
             quarantined=len(rejected),
         )
+
+    def _without_strangers(self, drafts: list[Draft]) -> list[Draft]:
+        """Without deletions of what was never stored: they are no mentions."""
+        gone = [draft.uid for draft in drafts if draft.item.deleted]
+        known = self.store.get(gone) if gone else {}
+        return [draft for draft in drafts if not draft.item.deleted or draft.uid in known]
 
     def _quarantine(self, broken: Sequence[tuple[msgspec.Struct, str]]) -> None:
         """Keep for a person to look at what cannot be processed or stored; holds no author in clear."""
@@ -233,6 +253,9 @@ class Pipeline:
 
     def _write_late(self, mentions: list[Mention]) -> None:
         """What waited in the spool has no story yet: only the store knows its copies."""
+        gone = [m.uid for m in mentions if m.deleted_at is not None]
+        known = {m.uid for m in mentions if m.deleted_at is None} | (set(self.store.get(gone)) if gone else set())
+        mentions = [mention for mention in mentions if mention.uid in known]
         texts = [StoryText(m.uid, m.crawled.text, m.crawled.author, m.event_time) for m in mentions]
         stories = assign(self.store, texts)
         written = self.store.write([_with_story(mention, stories[mention.uid]) for mention in mentions])

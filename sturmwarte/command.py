@@ -20,6 +20,7 @@ from sturmwarte.commands import (
     incidents,
     init,
     mail,
+    manners,
     match,
     mentions,
     parse,
@@ -56,7 +57,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
 }
 GROUPS = {
     "silence": incidents.silence,
-    "sources": sources.sources,
+    "sources": manners.add_to(sources.sources),
     "contacts": contacts.contacts,
     "mail": mail.mail,
     "state": state.state,

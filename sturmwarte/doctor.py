@@ -20,6 +20,7 @@ from pipeline.configuration import Configuration
 from pipeline.findings import Finding
 from pipeline.secrets import SecretMissing
 from pipeline.spool import Spool
+from pipeline.state.blocking import WEEK, counted
 from pipeline.state.database import State
 from pipeline.state.opening import StateUnavailable, StateVersion
 from pipeline.state.place import StateAddress, on_server
@@ -140,6 +141,7 @@ def _state(patient: Patient, state: State) -> Iterator[Check]:
         if rejected is not None:
             yield Check("configuration", False, "rejected", {"text": rejected})
         yield from _sources(connection)
+        yield from _refused(connection, now)
         yield from _outbox(connection, now)
         yield from _parts(patient.configuration, connection, now)
         watched = bool(present_of(connection, "watch", now))
@@ -177,6 +179,13 @@ def _sources(connection: sa.Connection) -> Iterator[Check]:
             yield Check("source", False, "source", values)
         elif row.reason and row.state not in (SourceState.PAUSED, SourceState.RETIRED):
             yield Check("source", True, "source_notice", {"source": row.id, "reason": row.reason})
+
+
+def _refused(connection: sa.Connection, now: datetime) -> Iterator[Check]:
+    """Addresses that were not asked within a week, by the rule that refused them."""
+    rules = counted(connection, now - WEEK)
+    if rules:
+        yield Check("refused", True, "rules_refused", {"rules": rules})
 
 
 def _outbox(connection: sa.Connection, now: datetime) -> Iterator[Check]:

@@ -8,6 +8,7 @@ from scrapy.http import Request, Response
 from crawlers.classify import PREFIX, classify
 from crawlers.fetches import Fetch, NotRead
 from crawlers.kit import kit_of
+from crawlers.urls import NO_ADDRESS
 from pipeline.clock import Clock
 from pipeline.words import Answer
 
@@ -42,15 +43,20 @@ class AnswersMiddleware:
         """Records what came to no answer at all."""
         if not request.meta.get("robots"):
             answer = exception.answer if isinstance(exception, NotRead) else Answer.ERROR
-            self._record(request, answer, str(exception) or type(exception).__name__)
+            fetch = self._record(request, answer, str(exception) or type(exception).__name__)
+            fetch.rule = exception.rule if isinstance(exception, NotRead) else ""
 
     def _record(self, request: Request, answer: Answer, reason: str) -> Fetch:
         took = request.meta.get("took")
-        fetch = Fetch(request.url, request.meta.get("sent_at") or self._clock.now(), answer, reason=reason)
+        fetch = Fetch(_asked(request), request.meta.get("sent_at") or self._clock.now(), answer, reason=reason)
         fetch.ms = None if took is None else round(took * 1000)
         request.meta["fetch"] = fetch
         self._fetches.append(fetch)
         return fetch
+
+
+def _asked(request: Request) -> str:
+    return str(request.meta["asked"])[:2_000] if request.url == NO_ADDRESS else request.url
 
 
 def _first(response: Response, name: bytes) -> str:

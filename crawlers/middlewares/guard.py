@@ -7,6 +7,7 @@ from scrapy.http import Request
 
 from crawlers.guard import Guard
 from crawlers.kit import kit_of
+from crawlers.urls import NO_ADDRESS
 
 
 class GuardMiddleware:
@@ -21,4 +22,4 @@ class GuardMiddleware:
 
     def process_request(self, request: Request) -> None:
         """Raises Refused."""
-        self._guard.check_url(request.url)
+        self._guard.check_url(request.meta["asked"] if request.url == NO_ADDRESS else request.url)

@@ -18,9 +18,10 @@ from crawlers.fetches import NotRead
 from crawlers.look import Look
 from crawlers.parsing import PageFile, Parsed, ParsedItem
 from crawlers.spider import SourceSpider, Yield
+from crawlers.urls import without_fragment
 from pipeline.identity import canonical_url, origin_of
 from pipeline.item import Item
-from pipeline.words import Answer, Channel, Reading
+from pipeline.words import Answer, Channel, Kind, Reading
 
 MANY = 10
 """An empty feed that holds this many entries at the next visit may have held more in between."""
@@ -220,6 +221,22 @@ channel = "news"
         own = {"native_id": entry.id, "thread": entry.thread, "thread_title": entry.thread_title}
         origin = origin_of(entry.url or response.url)
         return self.item(entry, parsed, response, reading=Reading.FEED, origin=origin, **own)
+
+    def shown_at(self, parsed_item: ParsedItem, response: Response) -> str | None:
+        return without_fragment(parsed_item.url) if parsed_item.url else None
+
+    def read_again(self, response: Response) -> Parsed:
+        """The article by the id its entry has; of other entries' pages only that they are there."""
+        (first, *others) = response.request.cb_kwargs["revisit"].items  # type: ignore[union-attr]
+        found = parse_article(self.page(response))
+        if others or first.kind is not Kind.ARTICLE or not found.items:
+            return msgspec.structs.replace(found, items=found.items[:1])
+        return msgspec.structs.replace(found, items=(msgspec.structs.replace(found.items[0], id=first.id),))
+
+    def item_again(self, found: ParsedItem, parsed: Parsed, response: Response, *, first: bool) -> Item:
+        before = response.request.cb_kwargs["revisit"].items[0]  # type: ignore[union-attr]
+        same = {"native_id": before.native, "origin": before.origin, "url": before.url}
+        return self.item(found, parsed, response, reading=Reading.FULL, **same)
 
     def _settle(self) -> None:
         kept = self._known if self.visit.behind else {}

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import HTMLResponse, Response
 
+from crawlers.facts import facts
 from dashboards.house import NotReady
 from dashboards.reader import FormHere, Reader, ReaderHere, field
 from dashboards.web.rendering import back, page
@@ -37,7 +38,9 @@ def show_one(reader: ReaderHere, identifier: str) -> HTMLResponse:
     row = one_source(reader, identifier)
     with reader.house.state().read() as connection:
         fetches = recent_fetches(connection, identifier, FETCHES)
-    return page(reader, "source.html", source=row, fetches=fetches)
+        entry = reader.house.load().sources.get(identifier)
+        found = facts(connection, row, entry, reader.now)
+    return page(reader, "source.html", source=row, fetches=fetches, facts=found)
 
 
 def read_sources(reader: Reader) -> list[SourceRow]:

@@ -10,7 +10,7 @@ import msgspec
 import sqlalchemy as sa
 
 from pipeline.configuration import Configuration, Source
-from pipeline.state.tables import fetch, hole, source, thread_cursor
+from pipeline.state.tables import fetch, hole, revisit, source, thread_cursor
 from pipeline.words import Answer, Channel, SourceState
 
 LEARNING = timedelta(days=7)
@@ -78,7 +78,17 @@ class SourceRow(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def overdue_after(self) -> datetime:
         """When a source that has not ended a visit well counts as late."""
-        return (self.last_ok or self.state_since) + grace(self.interval)
+        return (self.last_ok or self.state_since) + grace(self.in_force)
+
+    @property
+    def in_force(self) -> timedelta:
+        """The interval that holds; event mode apart, for that is a wish for a while, not a promise."""
+        return self.pace or self.interval
+
+    def every(self, now: datetime) -> timedelta:
+        """How often it is visited at this time."""
+        hot = self.hot if self.hot_until is not None and now < self.hot_until else None
+        return min(hot, self.in_force) if hot else self.in_force
 
 
 class FetchRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -190,7 +200,7 @@ def _wanted(entry: Source, defaults: Defaults, row: SourceRow | None) -> dict[st
         "channel": (entry.channel or channel).value,
         "about": entry.about,
         "interval_s": (entry.interval or interval).total_seconds(),
-    }
+    } | ({"pace_s": None} if entry.interval else {})
 
 
 def _fresh(now: datetime) -> dict[str, Any]:
@@ -199,7 +209,8 @@ def _fresh(now: datetime) -> dict[str, Any]:
 
 def _differs(row: SourceRow, wanted: dict[str, Any]) -> bool:
     present = (row.spider, row.url, row.channel.value, row.about, row.interval.total_seconds())
-    return present != tuple(wanted[name] for name in ("spider", "url", "channel", "about", "interval_s"))
+    moved = present != tuple(wanted[name] for name in ("spider", "url", "channel", "about", "interval_s"))
+    return moved or ("pace_s" in wanted and row.pace is not None)
 
 
 def _is_to_rest_or_resume(row: SourceRow | None, rest: tuple[SourceState, str] | None) -> bool:
@@ -217,9 +228,10 @@ def _change(conn: sa.Connection, row: SourceRow, wanted: dict[str, Any], now: da
     values = dict(wanted)
     if (row.spider, row.url) != (wanted["spider"], wanted["url"]):
         values |= {"cursor": {}, "first_contact_at": None, "complete_from": None, "items_seen": 0}
-        values |= {"failures": 0, "next_due": now}
-        conn.execute(sa.delete(thread_cursor).where(thread_cursor.c.source == row.id))
-    elif row.interval.total_seconds() > wanted["interval_s"]:
+        values |= {"failures": 0, "next_due": now, "pace_s": None, "gap_s": None, "newest_at": None}
+        for table in (thread_cursor, revisit):
+            conn.execute(sa.delete(table).where(table.c.source == row.id))
+    elif row.in_force.total_seconds() > wanted["interval_s"]:
         values["next_due"] = min(row.next_due, now + timedelta(seconds=wanted["interval_s"]))
     conn.execute(sa.update(source).where(source.c.id == row.id).values(**values))
 
@@ -273,6 +285,15 @@ def make_due(conn: sa.Connection, source_id: str, now: datetime) -> bool:
     return bool(done.rowcount)
 
 
+def set_hot(conn: sa.Connection, source_id: str, every: timedelta | None, until: datetime | None) -> bool:
+    """Event mode: visit a source so often until then, beginning at once; None ends it. False: no such source."""
+    soon = sa.func.coalesce(source.c.last_end, source.c.state_since)
+    values: dict[str, Any] = {"hot_s": every.total_seconds() if every else None, "hot_until": until}
+    if every is not None:
+        values["next_due"] = sa.case((source.c.next_due < soon, source.c.next_due), else_=soon)
+    return bool(conn.execute(sa.update(source).where(source.c.id == source_id).values(**values)).rowcount)
+
+
 # --- states ---------------------------------------------------------------------------------------------------
 
 
@@ -286,6 +307,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     lists_read: bool = True
     """False where nothing beyond the lists, or not even these, could be read."""
+    silent: str = ""
+    """Everything was read, and yet nothing has come for so long that this is why it is looked at."""
 
 
 def awake(complete_from: datetime | None, watermark: datetime | None) -> SourceState:
@@ -314,6 +337,8 @@ def next_state(
         return current, reason
     if outcome.behind:
         return SourceState.BEHIND, outcome.reason or "more new entries than one visit may read"
+    if outcome.complete and outcome.silent:
+        return SourceState.LATE, outcome.silent
     if outcome.complete:
         return (awake(complete_from, watermark) if has_watermark else SourceState.HEALTHY), ""
     if outcome.lists_read:
@@ -335,7 +360,8 @@ def mark_late(conn: sa.Connection, now: datetime) -> list[str]:
     """Learning and healthy sources without a good visit for two intervals are late; returns which became so."""
     # the same as ``overdue_after``, asked of the database: ten thousand sources are looked at every second
     spent = sa.type_coerce(sa.func.coalesce(source.c.last_ok, source.c.state_since), sa.BigInteger)
-    patience = 2_000_000 * source.c.interval_s + grace(timedelta(0)) / timedelta(microseconds=1)
+    interval = sa.func.coalesce(source.c.pace_s, source.c.interval_s)
+    patience = 2_000_000 * interval + grace(timedelta(0)) / timedelta(microseconds=1)
     overdue = sa.type_coerce(spent + patience, sa.Float) < round(now.timestamp() * 1_000_000)
     suspects = sa.select(source.c.id).where(source.c.state.in_([SourceState.LEARNING, SourceState.HEALTHY]), overdue)
     late = []

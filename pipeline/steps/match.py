@@ -60,6 +60,9 @@ class MatchStep:
         authors = {(draft.item.origin, draft.item.native_id): draft.item.author for draft in batch}
         for draft in batch:
             self._reasons(draft, contexts, authors)
+        for draft in batch:
+            if draft.item.deleted:  # the report that something is gone holds no opinion
+                draft.matches, draft.rejected, draft.brands = [], [], {}
         silent = [draft.uid for draft in batch if not draft.brands]
         known = self._read_by(silent) if silent else {}
         return [d for d in batch if d.brands or d.item.deleted or known.get(d.uid) == d.item.source]

@@ -55,6 +55,8 @@ def _said(here: Desk, phrase: str, values: dict[str, Any]) -> str:
         shown["reason"] = in_words(shown["reason"], here.speech)
     if "states" in shown:
         shown["states"] = ", ".join(f"{n} {here.speech.say(f'state.{state}')}" for state, n in shown["states"].items())
+    if "rules" in shown:
+        shown["rules"] = ", ".join(f"{rule} {n}" for rule, n in shown["rules"].items())
     return here.say(f"doctor.{phrase}", **shown)
 
 

@@ -34,6 +34,7 @@ from pipeline.state.tables import source
 from pipeline.words import Answer, Channel, Kind, Precision, Reading
 
 Page = Callable[[BaseHTTPRequestHandler], None]
+HOUSE_RULES = ("/robots.txt", "/.well-known/tdmrep.json")
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 """When every test begins: what is read here does not depend on the day, nor on a jump of the machine's clock."""
 
@@ -108,7 +109,7 @@ class Site:
         return f"127.0.0.1:{self._server.server_address[1]}"
 
     def paths(self, *, robots: bool = False) -> list[str]:
-        return [asked.path for asked in self.asked if robots or asked.path != "/robots.txt"]
+        return [asked.path for asked in self.asked if robots or asked.path not in HOUSE_RULES]
 
     def close(self) -> None:
         self._server.shutdown()
@@ -203,6 +204,7 @@ class Remembering:
         self.items: dict[str, Item] = {}
         self.batches: list[int] = []
         self.broken: Exception | None = None
+        self.own: set[str] = set()
         self.spooling = False
         self.spooled: list[tuple[str, datetime]] = []
         self.state: State | None = None
@@ -217,6 +219,9 @@ class Remembering:
 
     def drain(self) -> int:
         return 0
+
+    def known(self, uids: Sequence[str]) -> dict[str, bool] | None:
+        return {uid: uid in self.own for uid in uids if uid in self.items and not self.items[uid].deleted}
 
     def spool_watermark(self, name: str, at: datetime) -> bool:
         if self.spooling:

@@ -355,6 +355,9 @@ def item(number: int) -> Item:
 class Stub:
     unfed = ""
 
+    def note(self, item: Any) -> None:
+        pass
+
     class job:  # noqa: N801
         source = "s"
 

@@ -38,6 +38,7 @@ def board(world: Any, pages: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A board with two threads; the configuration is looked at often."""
     monkeypatch.setattr(service, "_RELOAD", 0.1)
     monkeypatch.setattr(service, "_TICK", 0.05)
+    world.sources["board"]["interval"] = "5m"
     world.site.pages |= {
         "/list": pages.listing({"a": 2, "b": 3}),
         "/thread/a": pages.posts(1, 2),

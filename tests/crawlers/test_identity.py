@@ -38,6 +38,9 @@ NAMED = [
     ("http://x.de/post/28", "/ p28"),
     ("http://x.de/topic/27-titel/?do=findComment&comment=453", "/ p453"),
     ("http://x.de/d/12-titel/3", "/ t12-3"),
+    ("http://x.de/t5/Internet/DSL-faellt-aus/td-p/11", "/ p11"),
+    ("http://x.de/t5/Internet/Re-DSL-faellt-aus/m-p/13/highlight/true#M7", "/ p7"),
+    ("http://x.de/hilfe/t5/Blog/Neues/ba-p/14?search=dsl", "/hilfe/ p14"),
 ]
 
 

@@ -355,4 +355,5 @@ def _folder(url: str) -> str:
 
 
 def _digest(item: ParsedItem) -> str:
-    return blake2b(f"{item.title}\n{item.text}".encode(), digest_size=6).hexdigest()
+    said = f"{item.title}\n{item.text}" + ("\naccepted" if item.accepted else "")
+    return blake2b(said.encode(), digest_size=6).hexdigest()

@@ -18,7 +18,7 @@ from crawlers.parsing import Links, PageFile, Parsed, ParsedItem
 from crawlers.select import absolute, base_of, clean_link, first, select, tree_of
 from crawlers.text import Element, decode, own_words, parse_tree, text_of
 from pipeline.identity import identify, native_id, permalink_id
-from pipeline.item import Published
+from pipeline.item import Media, Published
 from pipeline.words import Answer, Kind
 
 Entry = Any
@@ -216,6 +216,7 @@ def _item(feed: _Feed, entry: Entry) -> ParsedItem | None:
         thread_title=thread_title,
         quotes_removed=body.quotes,
         images=body.images,
+        media=body.media,
         teaser=kind is Kind.ARTICLE and _is_teaser(content, body.text, url),
     )
 
@@ -293,6 +294,7 @@ class _Body(msgspec.Struct, frozen=True):
     quotes: int
     images: int
     account: str | None
+    media: tuple[Media, ...]
 
 
 def _body(markup: str) -> _Body:
@@ -307,7 +309,7 @@ def _body(markup: str) -> _Body:
     extract = own_words(
         tree, quotes=select(tree, "blockquote.uncited, blockquote:has(cite), .quotecontent"), drop=tails
     )
-    return _Body(_APPEARED.sub("", extract.text), extract.quotes_removed, extract.images, account)
+    return _Body(_APPEARED.sub("", extract.text), extract.quotes_removed, extract.images, account, extract.media)
 
 
 def _account(paragraph: Element) -> str | None:

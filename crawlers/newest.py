@@ -172,4 +172,5 @@ class NewestFirst(SourceSpider):
 def digest_of(item: ParsedItem) -> str:
     """Changes where what was said changes."""
     said = f"{item.title}\n{item.text}\n{item.rating_raw}\n{item.deleted}"
+    said += "\naccepted" if item.accepted else ""
     return blake2b(said.encode("utf-8", "replace"), digest_size=6).hexdigest()

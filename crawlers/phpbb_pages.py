@@ -181,6 +181,7 @@ def _post(
         parent_author=answered,
         quotes_removed=extract.quotes_removed,
         images=extract.images,
+        media=extract.media,
     )
 
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Any, ClassVar
 
+import msgspec
 import scrapy
 from pydantic import BaseModel, ConfigDict
 from scrapy.http import Request, Response
@@ -19,11 +20,12 @@ from crawlers.following import Followed, Revisit
 from crawlers.kit import Kit
 from crawlers.look import Look
 from crawlers.parsing import PageFile, Parsed, ParsedItem
+from crawlers.select import absolute
 from crawlers.urls import NO_ADDRESS, host_key, is_web
 from crawlers.visit import Job, Visit
 from crawlers.webhook import Webhook
 from pipeline import identity
-from pipeline.item import Item, ResultList
+from pipeline.item import Item, Media, ResultList
 from pipeline.times import EARLIEST
 from pipeline.words import Answer, Channel, Kind, Reading
 
@@ -316,7 +318,7 @@ class SourceSpider(scrapy.Spider):
             "votes": parsed_item.votes,
             "quotes_removed": parsed_item.quotes_removed,
             "images": parsed_item.images,
-            "media": parsed_item.media,
+            "media": tuple(_placed(one, url or response.url) for one in parsed_item.media),
             "views": parsed_item.views,
             "verified": parsed_item.verified,
             "accepted": parsed_item.accepted,
@@ -420,6 +422,11 @@ class SourceSpider(scrapy.Spider):
 def says_something(item: ParsedItem) -> bool:
     """Whether there are words, or what stands for them."""
     return bool(item.text or item.title or item.rating_raw or item.media or item.images or item.deleted)
+
+
+def _placed(media: Media, base: str) -> Media:
+    """A picture or film with a whole address; without one where it leads nowhere that can be asked."""
+    return msgspec.structs.replace(media, url=absolute(base, media.url) or "", text=writable(media.text))
 
 
 def writable(value: Any) -> Any:

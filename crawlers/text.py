@@ -10,6 +10,9 @@ import msgspec
 from lxml import etree, html
 from w3lib.encoding import html_to_unicode
 
+from crawlers.media import is_smiley, media_in
+from pipeline.item import Media
+
 Element = Any
 """An lxml element; the library has no types."""
 
@@ -38,7 +41,6 @@ _EDITED = re.compile(
     r"|last edited by .{1,60}?(?:; edited .{1,30} in total|on .{6,60}))\.?\s*$",
     re.IGNORECASE | re.DOTALL,
 )
-_SMILEY = re.compile(r"smil(?:ey|ie)|emoji|emoticon", re.IGNORECASE)
 
 
 class Extract(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +49,7 @@ class Extract(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     quotes_removed: int = 0
     images: int = 0
+    media: tuple[Media, ...] = ()
 
 
 def decode(body: bytes, headers: Mapping[str, str]) -> str:
@@ -128,7 +131,7 @@ def own_words(
             removed += 1
     text = _EDITED.sub("", _SIGNATURE.sub("", text_of(element))).strip()
     images = sum(1 for image in element.iter("img") if not is_smiley(image))
-    return Extract(text=text, quotes_removed=removed, images=images)
+    return Extract(text=text, quotes_removed=removed, images=images, media=media_in(element))
 
 
 def remove(element: Element) -> None:
@@ -141,11 +144,6 @@ def remove(element: Element) -> None:
     hole.tail = tail or None
     element.tail = None
     parent.replace(element, hole)
-
-
-def is_smiley(image: Element) -> bool:
-    """Whether an image stands for a sign in the text."""
-    return bool(_SMILEY.search(f"{image.get('class') or ''} {image.get('src') or ''}")) and bool(image.get("alt"))
 
 
 def _gap(match: re.Match[str]) -> str:

@@ -236,6 +236,12 @@ def _stack_exchange(at: _Address) -> str | None:
     return f"{found[1]} comment-{comment}" if comment else _numbered(found[1], answer, found[2])
 
 
+def _khoros(at: _Address) -> str | None:
+    """``/t5/Board/Titel/td-p/11``: every message, the opening one too, has a number of its own."""
+    found = re.fullmatch(r"(.*/)t5/[^/]+/[^/]+/[a-z]{1,5}-p/(\d+)(?:/.*)?", at.path)
+    return _numbered(found[1], _number(at.fragment, r"M(\d+)") or _digits(found[2]), None) if found else None
+
+
 def _wordpress(at: _Address) -> str | None:
     comment = _number(at.fragment, r"(?:li-|div-)?comment-(\d+)")
     path = re.sub(r"/(?:comment-page-\d+|amp|feed)/?$", "/", at.path)
@@ -303,6 +309,7 @@ _READERS: tuple[Callable[[_Address], str | None], ...] = (
     _discourse,
     _vanilla,
     _stack_exchange,
+    _khoros,
     _wordpress,
     _mastodon,
     _bluesky,

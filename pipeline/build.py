@@ -22,7 +22,7 @@ from pipeline.steps.story import StoryStep
 from pipeline.steps.tone import ToneStep
 from pipeline.store.protocol import Store, StoreError
 from pipeline.tone import ANALYSIS_VERSION
-from pipeline.words import Voice
+from pipeline.words import Channel, Voice
 
 
 def build_pipeline(configuration: Configuration, store: Store, state: State, *, folder: Path, clock: Clock) -> Pipeline:
@@ -31,7 +31,10 @@ def build_pipeline(configuration: Configuration, store: Store, state: State, *, 
     brands = configuration.brands
 
     def voices(draft: Draft, brand: str) -> Voice:
-        return voice_of(brands[brand], draft.item, draft.item.author)
+        item = draft.item
+        source = configuration.sources.get(item.source)
+        home = item.channel is Channel.OWN and source is not None and source.about == brand
+        return voice_of(brands[brand], item, item.author, home=home)
 
     def read_by(uids: Sequence[str]) -> dict[str, str]:
         try:

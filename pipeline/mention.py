@@ -11,7 +11,7 @@ from typing import TypedDict
 import msgspec
 from msgspec.structs import replace
 
-from pipeline.item import Published
+from pipeline.item import Media, Published
 from pipeline.words import Channel, Kind, Reading, ToneLabel, Via, Voice
 
 
@@ -79,6 +79,12 @@ class Crawled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     rating_scale: str | None = None
     votes: int | None = None
     images: int = 0
+    media: tuple[Media, ...] = ()
+    """What pictures and films show, in words. Shown, but not searched: text search is text and own title."""
+    views: int | None = None
+    verified: bool | None = None
+    accepted: bool | None = None
+    staff: bool | None = None
     raw_sha256: str | None = None
 
 
@@ -396,7 +402,7 @@ def _bare(reading: LaterReading) -> _Bare:
     """A reading without its words; the hash and the labels of its analysis stay."""
     tone = reading.analysis.tone
     return _Bare(
-        crawled=replace(reading.crawled, title="", text="", raw_sha256=None),
+        crawled=replace(reading.crawled, title="", text="", media=(), raw_sha256=None),
         analysis=replace(reading.analysis, tone=replace(tone, words=()) if tone else None),
     )
 

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from pipeline.mention import Mention, Opinion, Tone, effective_opinions, effective_tone
+from pipeline.threads import ThreadState
 from pipeline.words import ToneLabel
 
 
-def mention_row(mention: Mention, incidents: Sequence[str] = ()) -> dict[str, Any]:
-    """The mention as a JSON object; ``incidents`` are names such as ``R-0127``. Keys are fixed; more may join."""
+def mention_row(
+    mention: Mention, incidents: Sequence[str] = (), threads: Mapping[str, ThreadState] | None = None
+) -> dict[str, Any]:
+    """The mention as a JSON object; ``incidents`` are names such as ``R-0127``. Keys are fixed; more may join.
+
+    ``threads`` are the states of the threads in own communities, by their ids.
+    """
+    state = (threads or {}).get(mention.crawled.thread or "")
     crawled, opinions = mention.crawled, effective_opinions(mention)
     first = opinions[0] if opinions else None
     return {
@@ -38,7 +47,13 @@ def mention_row(mention: Mention, incidents: Sequence[str] = ()) -> dict[str, An
         "story": mention.story,
         "is_copy": mention.is_copy,
         "rating": crawled.rating,
+        "media": [{"kind": one.kind, "url": one.url, "text": one.text} for one in crawled.media],
+        "views": crawled.views,
+        "verified": crawled.verified,
+        "accepted": crawled.accepted,
+        "staff": crawled.staff,
         "parent": crawled.parent,
+        "thread_state": msgspec.to_builtins(state) if state else None,
         "incidents": list(incidents),
         "late": mention.late,
         "historic": mention.historic,

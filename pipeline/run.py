@@ -355,5 +355,10 @@ def _crawled(draft: Draft) -> Crawled:
         rating_scale=item.rating_scale,
         votes=item.votes,
         images=item.images,
+        media=item.media,
+        views=item.views,
+        verified=item.verified,
+        accepted=item.accepted,
+        staff=item.staff,
         raw_sha256=item.raw_sha256,
     )

@@ -15,6 +15,7 @@ from dashboards.searching import BadParameter, Search, query_of, search_of
 from pipeline.query.parse import QueryError
 from pipeline.query.tree import Query as Tree
 from pipeline.rows import mention_row
+from pipeline.threads import threads_of
 
 router = APIRouter(prefix="/api/mentions", tags=["mentions"], responses=RESPONSES)
 AS_OF_DELAY = timedelta(seconds=10)
@@ -43,7 +44,8 @@ def search(
         raise Problem(400, str(error), "after") from None
     posts, persons = house.store().count(query, start=wanted.start, end=wanted.end, as_of=moment)
     incidents = incidents_of(house, [mention.uid for mention in page.mentions])
-    rows = [mention_row(mention, incidents.get(mention.uid, [])) for mention in page.mentions]
+    threads = {} if moment else threads_of(house.store(), page.mentions)
+    rows = [mention_row(mention, incidents.get(mention.uid, []), threads) for mention in page.mentions]
     return json_answer({"mentions": rows, "posts": posts, "persons": persons, "after": page.after})
 
 
@@ -65,7 +67,8 @@ def one(house: HouseHere, uid: str) -> Response:
     mention = house.mention(uid)
     if mention is None:
         raise Problem(404, f"no mention {uid}", "uid")
-    return json_answer(mention_row(mention, incidents_of(house, [uid]).get(uid, [])))
+    threads = threads_of(house.store(), [mention])
+    return json_answer(mention_row(mention, incidents_of(house, [uid]).get(uid, []), threads))
 
 
 @router.get("/{uid}/history")

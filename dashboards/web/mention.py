@@ -12,8 +12,10 @@ from dashboards.memberships import incidents_of
 from dashboards.reader import FormHere, Reader, ReaderHere, field
 from dashboards.web.rendering import back, page
 from pipeline.corrections import UnknownMention, correct
+from pipeline.mention import Mention
 from pipeline.rows import shown_tone
 from pipeline.store.protocol import Revision
+from pipeline.threads import threads_of
 from pipeline.words import ToneLabel
 
 router = APIRouter(include_in_schema=False)
@@ -40,6 +42,7 @@ def show(reader: ReaderHere, uid: str) -> HTMLResponse:
         "mention.html",
         mention=mention,
         tone=shown_tone(mention),
+        thread=threads_of(store, [mention]).get(mention.crawled.thread or ""),
         history=list(reversed(history)),
         changes=changes_of(reader, history),
         members=store.story_members(mention.story) if mention.story else [],
@@ -59,6 +62,7 @@ def changes_of(reader: Reader, history: list[Revision]) -> dict[int, list[str]]:
                 "title": (old.crawled.title, new.crawled.title),
                 "tone": (shown_tone(old), shown_tone(new)),
                 "corrected": (old.corrections, new.corrections),
+                "shown": (_shown(old), _shown(new)),
                 "sources": (old.sources, new.sources),
                 "opinions": (old.analysis.opinions, new.analysis.opinions),
                 "deleted": (old.deleted_at, new.deleted_at),
@@ -66,6 +70,12 @@ def changes_of(reader: Reader, history: list[Revision]) -> dict[int, list[str]]:
             said = [say(f"pages.revision.{name}") for name, (before, after) in compared.items() if before != after]
         changes[new.revision] = said or [say("pages.revision.other")]
     return changes
+
+
+def _shown(mention: Mention) -> tuple[object, ...]:
+    """What a place says of a mention beside its text."""
+    crawled = mention.crawled
+    return crawled.media, crawled.views, crawled.votes, crawled.verified, crawled.accepted
 
 
 @router.post("/mentions/{uid}/tone")

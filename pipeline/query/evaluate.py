@@ -86,12 +86,20 @@ def _flags(mention: Mention) -> list[str]:
         "late": mention.late,
         "corrected": bool(mention.corrections),
         "deleted": mention.deleted_at is not None,
+        "accepted": mention.crawled.accepted is True,
+        "verified": mention.crawled.verified is True,
     }
     return [flag for flag, holds in facts.items() if holds]
 
 
 def _belongings(mention: Mention) -> list[str]:
-    facts = {"image": mention.crawled.images > 0, "link": _has_link(mention.crawled.text)}
+    crawled = mention.crawled
+    shown = {one.kind for one in crawled.media}
+    facts = {
+        "image": crawled.images > 0 or "image" in shown,
+        "video": "video" in shown,
+        "link": _has_link(crawled.text),
+    }
     return [thing for thing, there in facts.items() if there]
 
 

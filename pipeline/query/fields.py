@@ -44,8 +44,8 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "voice": tuple(Voice),
     "channel": tuple(Channel),
     "kind": tuple(Kind),
-    "is": ("copy", "historic", "late", "corrected", "counted", "deleted", "quote"),
-    "has": ("image", "link", "threat"),
+    "is": ("copy", "historic", "late", "corrected", "counted", "deleted", "quote", "accepted", "verified"),
+    "has": ("image", "video", "link", "threat"),
 }
 """Fields whose values are settled."""
 

@@ -121,8 +121,10 @@ class MatchStep:
             _add(draft, context.brands[0], Via.THREAD)
 
 
-def voice_of(brand: Brand, item: Item, author_name: str | None) -> Voice:
+def voice_of(brand: Brand, item: Item, author_name: str | None, *, home: bool = False) -> Voice:
     """Who speaks, seen from one brand: an owner's reply, an own account and an article on an own domain are owned.
+
+    Whom a place marks as its staff is the brand's staff where the place is its own (``home``, or an own domain).
 
     What customers write on the brand's own domain (post, comment, review) is theirs, and earned.
     """
@@ -133,6 +135,8 @@ def voice_of(brand: Brand, item: Item, author_name: str | None) -> Voice:
     if names & {account_key(account) for account in brand.staff}:
         return Voice.STAFF
     own_place = any(_under(item.origin, domain) for domain in brand.domains)
+    if item.staff and (home or own_place):
+        return Voice.STAFF
     return Voice.OWNED if own_place and item.kind in (Kind.ARTICLE, Kind.RESULT) else Voice.EARNED
 
 

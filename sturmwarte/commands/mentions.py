@@ -55,6 +55,7 @@ def mentions(
 ) -> None:
     """help.mentions"""
     from pipeline.rows import mention_row
+    from pipeline.threads import threads_of
 
     here = desk(config)
     span = moment(start, "--from"), moment(end, "--to"), moment(as_of, "--as-of")
@@ -66,9 +67,10 @@ def mentions(
             return
         found = list(islice(_search(here, house, query, *span, limit), limit))
         incidents = incidents_of(house, [mention.uid for mention in found])
+        threads = threads_of(house.store(), found) if as_json and not as_of else {}
     if as_json:
         for mention in found:
-            print_json(mention_row(mention, incidents.get(mention.uid, ())), lines=True)
+            print_json(mention_row(mention, incidents.get(mention.uid, ()), threads), lines=True)
     else:
         _show(here, found)
 

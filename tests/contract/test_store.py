@@ -20,7 +20,7 @@ from store_model import ModelStore
 
 from pipeline.analysis import exact_tokens, stem_variants
 from pipeline.clock import ManualClock
-from pipeline.item import Published
+from pipeline.item import Media, Published
 from pipeline.mention import Correction, Mention
 from pipeline.query.tree import (
     EVERYTHING,
@@ -133,6 +133,10 @@ def mentions(draw: st.DrawFn) -> Mention:
         thread_title=draw(st.sampled_from(THREADS)),
         rating=draw(st.sampled_from([None, 0.0, 0.25, 1.0])),
         images=draw(st.integers(0, 1)),
+        media=draw(st.sampled_from([(), (Media(kind="image", text="Foto"),), (Media(kind="video"),)])),
+        views=draw(st.sampled_from([None, 0, 7])),
+        verified=draw(st.sampled_from([None, True, False])),
+        accepted=draw(st.sampled_from([None, True, False])),
         version=draw(st.integers(1, 2)),
         opinions=tuple(opinions),
         published=Published(at=at, precision=draw(st.sampled_from(Precision))),

@@ -61,6 +61,9 @@ NAMED = [
     ("https://www.youtube.com/watch?v=Film0000001&lc=UgxAAAAAAAAA.9a", "/ pUgxAAAAAAAAA.9a"),
     ("https://www.facebook.com/seite/posts/20000000000000001/", "/ p20000000000000001"),
     ("https://www.facebook.com/seite/posts/20000000000000001/?comment_id=30000000000000002", "/ p30000000000000002"),
+    ("http://x.de/t5/Internet/DSL-faellt-aus/td-p/11", "/ p11"),
+    ("http://x.de/t5/Internet/Re-DSL-faellt-aus/m-p/13/highlight/true#M7", "/ p7"),
+    ("http://x.de/hilfe/t5/Blog/Neues/ba-p/14?search=dsl", "/hilfe/ p14"),
 ]
 
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from building import NOON, bin_of, mention, opinion, uid
 
 from pipeline.clock import ManualClock
-from pipeline.item import Published
+from pipeline.item import Media, Published
 from pipeline.mention import Correction, Mention
 from pipeline.query.parse import parse
 from pipeline.query.tree import Query
@@ -125,6 +125,12 @@ def _mention(random: Random, world: World, number: int) -> Mention:
         thread_title=random.choice(TITLES),
         rating=random.choice((None, None, 0.0, 0.25, 0.5, 0.75, 1.0, 1 / 3)),
         images=random.choice((0, 0, 1)),
+        media=random.choice(
+            ((), (), (Media(kind="image", text="Rechnung"),), (Media(kind="video", url="https://x.de/v"),))
+        ),
+        views=random.choice((None, 0, 12)),
+        verified=random.choice((None, False, True)),
+        accepted=random.choice((None, False, True)),
         opinions=tuple(opinions),
         published=Published(at=random.choice((at, at, at, None)), precision=random.choice(tuple(Precision))),
         seen=at + timedelta(minutes=random.randint(0, 600)),

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from scrapy.http import Request
 
 from crawlers.newest import NewestFirst, Reel
-from crawlers.spider import Yield
+from crawlers.spider import SourceSpider, Yield
 from pipeline.secrets import password
 from pipeline.words import Answer
 
@@ -29,13 +29,13 @@ class ApiOptions(BaseModel):
     quota: int | None = Field(None, ge=1, description="Units that may be spent per quota period; empty: the usual.")
 
 
-class ApiSpider(NewestFirst):
+class Keyed(SourceSpider):
     """Base of spiders that read a documented interface as their operator's contract allows.
 
     Its robots.txt speaks to those without a contract and is not asked. Pace, Retry-After and back-off hold as always.
     """
 
-    Options = ApiOptions
+    Options: ClassVar[type[BaseModel]] = ApiOptions
     key_name: ClassVar[str] = ""
     """Environment variable of the key; empty where the interface needs none."""
     quota: ClassVar[int | None] = None
@@ -59,18 +59,16 @@ class ApiSpider(NewestFirst):
         """Units that one request costs."""
         return 1
 
-    def ask(self, url: str, callback: Any, **given: Any) -> Request:
-        return self.request(url, callback, headers=self.headers(), **given)
-
-    def _page(self, url: str, reel: Reel) -> Iterator[Yield]:
-        """As for every list, as long as the quota lasts."""
+    def may_ask(self, url: str) -> bool:
+        """Whether key and quota allow one more request; its units are then spent. Else it is lost, with the reason."""
         if self.key_name and not self.key():
             self.lose(url, Answer.GATED, f"no key: set key_file, or the environment variable {self.key_name}")
         elif self._spend(self.cost(url)):
-            yield from super()._page(url, reel)
+            return True
         else:
             until = quota_start(self.job.started, self.quota_period) + self.quota_period
             self.lose(url, Answer.RATE_LIMITED, f"the quota of {self._limit()} is spent until {until.isoformat()}")
+        return False
 
     def _limit(self) -> int | None:
         options: Any = self.job.options
@@ -89,6 +87,18 @@ class ApiSpider(NewestFirst):
         if used + units >= WARN_AT * limit:
             self.visit.notice = f"{used + units} of {limit} units of the quota are spent"
         return True
+
+
+class ApiSpider(Keyed, NewestFirst):
+    """A list, newest first, behind a documented interface."""
+
+    def ask(self, url: str, callback: Any, **given: Any) -> Request:
+        return self.request(url, callback, headers=self.headers(), **given)
+
+    def _page(self, url: str, reel: Reel) -> Iterator[Yield]:
+        """As for every list, as long as key and quota last."""
+        if self.may_ask(url):
+            yield from super()._page(url, reel)
 
 
 def quota_start(now: datetime, period: timedelta) -> datetime:

@@ -47,6 +47,8 @@ class Job:
     now: Callable[[], datetime]
     quota_used: Callable[[str, datetime], int] = lambda _name, _start: 0
     """(quota, start of its period) → units spent so far."""
+    articles: Callable[[str], Mapping[str, str]] = lambda _origin: {}
+    """Origin → recent articles from there that other sources brought: folded title → address."""
     items_seen: int = 0
     """How many items the source ever gave; a page without any is suspicious where this is above 0."""
 

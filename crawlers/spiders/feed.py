@@ -17,7 +17,7 @@ from crawlers.feeds import parse_feed
 from crawlers.fetches import NotRead
 from crawlers.look import Look
 from crawlers.parsing import PageFile, Parsed, ParsedItem
-from crawlers.spider import SourceSpider, Yield
+from crawlers.spider import Rank, SourceSpider, Yield
 from pipeline.identity import canonical_url, origin_of
 from pipeline.item import Item
 from pipeline.words import Answer, Channel, Reading
@@ -56,6 +56,7 @@ url = "https://news.example.org/feed/"
 channel = "news"
 """
     parser: ClassVar[Any] = staticmethod(parse)
+    rank = Rank.STRUCTURED
 
     @classmethod
     def recognises(cls, look: Look) -> str:

@@ -15,16 +15,50 @@ from dashboards.api import corrections as api_corrections
 from dashboards.api import exports as api_exports
 from dashboards.api import incidents as api_incidents
 from dashboards.api import mentions as api_mentions
+from dashboards.api import results as api_results
 from dashboards.api import silences as api_silences
 from dashboards.api import situation as api_situation
 from dashboards.api import sources as api_sources
 from dashboards.house import House
-from dashboards.web import drawing, incidents, interface, mailbox, mention, mentions, sign_in, situation, sources
+from dashboards.web import (
+    drawing,
+    incidents,
+    interface,
+    mailbox,
+    mention,
+    mentions,
+    results,
+    sign_in,
+    situation,
+    sources,
+)
 from pipeline.clock import Clock
 from pipeline.configuration import Configuration
 
-PAGES = (situation, mentions, mention, incidents, sources, mailbox, drawing, sign_in, interface, health, metrics)
-NOUNS = (api_situation, api_mentions, api_corrections, api_incidents, api_silences, api_sources, api_exports)
+PAGES = (
+    situation,
+    mentions,
+    mention,
+    incidents,
+    sources,
+    results,
+    mailbox,
+    drawing,
+    sign_in,
+    interface,
+    health,
+    metrics,
+)
+NOUNS = (
+    api_situation,
+    api_mentions,
+    api_corrections,
+    api_incidents,
+    api_silences,
+    api_sources,
+    api_results,
+    api_exports,
+)
 
 
 def create(configuration_loader: Callable[[], Configuration], folder: Path, clock: Clock) -> FastAPI:

@@ -128,7 +128,8 @@ url = "https://paper.example.org/news-sitemap.xml"
             if published.precision is Precision.UNKNOWN and row.last_time is not None:
                 published = Published(at=row.last_time, precision=Precision.MINUTE)
             dated = msgspec.structs.replace(article, published=published)
-            yield self.item(dated, found, response, reading=Reading.FULL, native_id=article.id)
+            reading = Reading.FEED if article.teaser else Reading.FULL
+            yield self.item(dated, found, response, reading=reading, native_id=article.id)
 
     def gone(self, url: str, status: int, name: str, row: ThreadRow) -> None:
         """Deleted, or behind a wall: read as far as we may."""

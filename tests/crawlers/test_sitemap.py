@@ -107,3 +107,14 @@ def test_what_is_lost_and_what_is_gone():
     paper.broken = {"https://bote.example/sitemap.xml": 401}
     run = bote.visit(paper)
     assert (run.lost[0].answer, run.complete) == (Answer.GATED, False)
+
+
+def test_what_stands_before_a_paywall_is_a_teaser():
+    paid = b'{"@type": "NewsArticle", "headline": "x", "isAccessibleForFree": false}'
+
+    def paper(url: str) -> bytes:
+        if url.endswith(".xml"):
+            return NEWS
+        return article(url).replace(b"<body>", b'<body><script type="application/ld+json">' + paid + b"</script>")
+
+    assert {item.reading for item in source().visit(paper).items} == {Reading.FEED}

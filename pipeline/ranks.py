@@ -45,6 +45,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     title: str
     uid: str = ""
+    engines: tuple[str, ...] = ()
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +85,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     before: datetime | None
     reason: str
-    """Why it is not compared: ``first``, ``unresponsive``; else empty."""
+    """Why it is not compared: ``first``, ``unresponsive``; else empty. An engine that gave results before and none now
+    counts as silent: searx leaves out, without a word, engines that it has suspended."""
     unresponsive: tuple[tuple[str, str], ...]
     places: tuple[Place, ...]
 
@@ -123,7 +125,9 @@ def compared(runs: Sequence[Run], judge: Judge) -> Comparison | None:
         return None
     new = runs[0]
     old = next((run for run in runs[1:] if not run.unresponsive), None) if not new.unresponsive else None
-    reason = "unresponsive" if new.unresponsive else "" if old is not None else "first"
+    silent = new.unresponsive + (_missing(new, old) if old is not None else ())
+    reason = "unresponsive" if silent else "" if old is not None else "first"
+    old = old if not reason else None
     places = compare(new, old) if old is not None else tuple(_place(row, row.position, None) for row in new.rows)
     return Comparison(
         source=new.source,
@@ -131,9 +135,16 @@ def compared(runs: Sequence[Run], judge: Judge) -> Comparison | None:
         at=new.at,
         before=old.at if old is not None else None,
         reason=reason,
-        unresponsive=new.unresponsive,
+        unresponsive=silent,
         places=tuple(_judged(place, judge) for place in places),
     )
+
+
+def _missing(new: Run, old: Run) -> tuple[tuple[str, str], ...]:
+    """Engines of the old list that gave nothing of the new one."""
+    now = {engine for row in new.rows for engine in row.engines}
+    before = {engine for row in old.rows for engine in row.engines}
+    return tuple((engine, "no result, unlike before") for engine in sorted(before - now))
 
 
 def document(found: Comparison) -> dict[str, Any]:
@@ -181,7 +192,8 @@ def _runs(connection: sa.Connection, source: str, query: str) -> list[Run]:
 def _run(connection: sa.Connection, head: Any) -> Run:
     wanted = sa.select(result).where(result.c.list == head.id).order_by(result.c.position)
     rows = tuple(
-        Row(position=row.position, url=row.url, title=row.title, uid=row.uid) for row in connection.execute(wanted)
+        Row(position=row.position, url=row.url, title=row.title, uid=row.uid, engines=tuple(row.engines))
+        for row in connection.execute(wanted)
     )
     silent = tuple((str(pair[0]), str(pair[1])) for pair in head.unresponsive)
     return Run(source=head.source, query=head.query, at=head.at, rows=rows, unresponsive=silent)

@@ -55,6 +55,20 @@ def test_a_run_with_a_silent_engine_is_never_compared():
     assert compared([], judge) is None
 
 
+def test_an_engine_that_gives_nothing_more_counts_as_silent():
+    def found(hours: int, *engines: str) -> Run:
+        rows = tuple(
+            Row(position=n, url=f"https://{name}.de/", title=name, engines=(name,)) for n, name in enumerate(engines, 1)
+        )
+        return Run(source="s", query="q", at=NOW - timedelta(hours=hours), rows=rows)
+
+    broken = compared([found(0, "eins"), found(1, "eins", "zwei")], judge)
+    assert (broken.reason, broken.before) == ("unresponsive", None)
+    assert broken.unresponsive == (("zwei", "no result, unlike before"),)
+    assert [place.position for place in broken.places] == [1]
+    assert compared([found(0, "eins", "zwei"), found(1, "eins")], judge).reason == ""
+
+
 def test_an_empty_list_that_is_whole_is_compared():
     assert counts(compared([run(), run("a.de", hours=1)], judge))["left"] == 1
 

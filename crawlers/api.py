@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from scrapy.http import Request
 
 from crawlers.newest import NewestFirst, Reel
-from crawlers.spider import Yield
+from crawlers.spider import SourceSpider, Yield
 from pipeline.secrets import password
 from pipeline.words import Answer
 
@@ -32,7 +32,7 @@ class ApiOptions(BaseModel):
     quota: int | None = Field(None, ge=1, description="Units that may be spent per quota period; empty: the usual.")
 
 
-class ApiSpider(NewestFirst):
+class Keyed(SourceSpider):
     """Base of spiders that read a documented interface as their operator's contract allows.
 
     Its robots.txt speaks to those without a contract and is not asked. Pace, Retry-After and back-off hold as always.
@@ -68,17 +68,15 @@ class ApiSpider(NewestFirst):
         """Units that one request costs."""
         return 1
 
-    def ask(self, url: str, callback: Any, **given: Any) -> Request:
-        return self.request(url, callback, headers=self.headers(), **given)
-
-    def _page(self, url: str, reel: Reel) -> Iterator[Yield]:
-        """As for every list, as long as the quota lasts."""
+    def may_ask(self, url: str) -> bool:
+        """Whether key and quota allow one more request; its units are then spent. Else it is lost, with the reason."""
         if self.key_name and not self.key():
             self.lose(url, Answer.GATED, f"no key: set key_file, or the environment variable {self.key_name}")
         elif self._spend(self.cost(url)):
-            yield from super()._page(url, reel)
+            return True
         else:
             self.lose(url, Answer.RATE_LIMITED, self.spent_reason())
+        return False
 
     def spent_reason(self) -> str:
         """That the quota is spent, in words: how much it is, and when it begins anew."""
@@ -134,3 +132,15 @@ def quota_span(now: datetime, period: Period, zone: str = "UTC") -> tuple[dateti
         first = here - timedelta(days=(here.toordinal() - datetime(1970, 1, 1, tzinfo=UTC).toordinal()) % days)
         following = first + timedelta(days=days)
     return first.astimezone(UTC), following.astimezone(UTC)
+
+
+class ApiSpider(Keyed, NewestFirst):
+    """A list, newest first, behind a documented interface."""
+
+    def ask(self, url: str, callback: Any, **given: Any) -> Request:
+        return self.request(url, callback, headers=self.headers(), **given)
+
+    def _page(self, url: str, reel: Reel) -> Iterator[Yield]:
+        """As for every list, as long as key and quota last."""
+        if self.may_ask(url):
+            yield from super()._page(url, reel)

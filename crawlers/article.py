@@ -61,6 +61,7 @@ def read_article(page: PageFile, tree: Element) -> ParsedItem | None:
         title=title,
         text=text,
         published=_published(page, tree, node),
+        teaser=_is_paid(node),
     )
 
 
@@ -99,6 +100,11 @@ def _described(tree: Element) -> Node:
         if types_of(node) & _ARTICLES and (node.get("headline") or node.get("datePublished")):
             return node
     return {}
+
+
+def _is_paid(node: Node) -> bool:
+    """Whether the page says of its article that only its beginning is free."""
+    return text_value(node.get("isAccessibleForFree")).lower() == "false" or node.get("isAccessibleForFree") is False
 
 
 def _title(tree: Element, node: Node, found: str) -> str:

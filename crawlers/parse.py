@@ -13,7 +13,8 @@ from crawlers.article import parse_article
 from crawlers.classify import classify
 from crawlers.look import Look
 from crawlers.parsing import PageFile, Parsed, ParsedItem
-from crawlers.registry import page_readers, spiders
+from crawlers.registry import spiders
+from crawlers.serp import READERS, recognise
 from pipeline.words import Answer
 
 AUTO = "auto"
@@ -55,17 +56,16 @@ def parse_document(spider: str, page: PageFile) -> dict[str, Any]:
 
 
 def readers() -> dict[str, Callable[[PageFile], Parsed]]:
-    """Everything that reads a page, by name: the spiders, the readers of saved pages, and ``article``."""
-    saved = {name: module.parse for name, module in page_readers().items()}
-    return {name: cls.parser for name, cls in spiders().items()} | saved | {ARTICLE: parse_article}
+    """Everything that reads a page, by name: the spiders, ``article``, and saved result pages of search engines."""
+    return {name: cls.parser for name, cls in spiders().items()} | {ARTICLE: parse_article, **READERS}
 
 
 def detect(page: PageFile) -> tuple[str, str]:
     """The reader a page is made for (empty where there is none) and by what it was known."""
     look = Look(page)
-    for name, module in page_readers().items():
-        if why := module.recognises(look):
-            return name, why
+    engine, why = recognise(look)
+    if engine:
+        return engine, why
     for name, spider in sorted(spiders().items(), key=lambda pair: (pair[1].rank, pair[0])):
         why = spider.recognises(look)
         if why:

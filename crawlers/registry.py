@@ -7,9 +7,8 @@ import inspect
 import pkgutil
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from crawlers import readers
 from crawlers import spiders as folder
 
 if TYPE_CHECKING:
@@ -27,12 +26,6 @@ def spiders() -> dict[str, type[SourceSpider]]:
         if found.setdefault(cls.name, cls) is not cls:
             raise ValueError(f"two spiders are named {cls.name!r}: {found[cls.name]!r} and {cls!r}")
     return dict(sorted(found.items()))
-
-
-def page_readers() -> dict[str, Any]:
-    """Modules that read saved pages which nobody crawls, by name: each has ``parse`` and ``recognises``."""
-    names = sorted(module.name for module in pkgutil.iter_modules(readers.__path__))
-    return {name: importlib.import_module(f"{readers.__name__}.{name}") for name in names}
 
 
 def _modules() -> list[str]:

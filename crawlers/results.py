@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from crawlers.dates import parse_date
@@ -58,6 +58,22 @@ def result_uid(url: str) -> str:
     return uid_of(origin_of(url), identify([url], permalink=url) or permalink_id(url))
 
 
+def ranked_items(items: Iterable[ParsedItem], engine: str) -> tuple[RankedResult, ...]:
+    """The rows of a list that one engine alone gave."""
+    return tuple(
+        RankedResult(
+            position=item.position,
+            url=item.url,
+            title=item.title,
+            snippet=item.text,
+            engines=(engine,),
+            uid=result_uid(item.url),
+        )
+        for item in items
+        if item.url is not None and item.position is not None
+    )
+
+
 def _unresponsive(value: Any) -> Iterator[tuple[str, str]]:
     """(engine, reason) in the shapes the versions use: pairs, longer lists, or names alone."""
     for one in value if isinstance(value, list) else ():
@@ -73,7 +89,7 @@ def _items(page: PageFile, results: list[Any]) -> Iterator[ParsedItem]:
         if not isinstance(result, dict):
             continue
         url = absolute(page.url, result["url"]) if isinstance(result.get("url"), str) and result["url"] else None
-        title = _words(result.get("title"))
+        title = words(result.get("title"))
         if url is None or not title or url in seen:
             continue
         seen.add(url)
@@ -83,7 +99,7 @@ def _items(page: PageFile, results: list[Any]) -> Iterator[ParsedItem]:
             id=identify([url], permalink=url) or permalink_id(url),
             url=url,
             title=title,
-            text=_words(result.get("content")),
+            text=words(result.get("content")),
             published=parse_date(date if isinstance(date, str) else None, page.now, page.zone),
             position=position,
         )
@@ -104,5 +120,6 @@ def _ranked(results: list[Any], items: tuple[ParsedItem, ...]) -> Iterator[Ranke
         )
 
 
-def _words(value: Any) -> str:
+def words(value: Any) -> str:
+    """A piece of markup on one line; empty where it is no text."""
     return " ".join(fragment_text(value).split()) if isinstance(value, str) else ""

@@ -26,6 +26,7 @@ from crawlers.upkeep import Upkeep
 from crawlers.visiting import House, Pipeline, Visitor
 from crawlers.workers import take_back
 from pipeline.absence import absences
+from pipeline.articles import recent_articles
 from pipeline.clock import Clock
 from pipeline.configuration import Configuration
 from pipeline.state.database import State
@@ -168,6 +169,7 @@ class Crawl:
                 raw=RawPages(folder),
                 pipeline=pipeline,
                 worker=self.worker,
+                articles=self._articles,
             )
         )
         self._hosts: dict[str, str] = {}
@@ -176,6 +178,11 @@ class Crawl:
         self._active: dict[str, asyncio.Task[VisitReport]] = {}
         self._pause = min(max(clock.real(_TICK), 0.02), _TICK)
         self._next_late = 0.0
+
+    def _articles(self, origin: str) -> Mapping[str, str]:
+        """What is known of a place; nothing where the pipeline keeps no store."""
+        store = getattr(self._pipeline, "store", None)
+        return recent_articles(store, origin, self._clock.now()) if store is not None else {}
 
     def prepare(self) -> None:
         """Bring the table of sources in line with the configuration; free what dead workers hold."""

@@ -55,6 +55,8 @@ class Job:
     """What is watched, for spiders that are shown more than can be kept."""
     revisits: tuple[Revisit, ...] = ()
     """Pages that carried mentions and are due to be looked at again."""
+    articles: Callable[[str], Mapping[str, str]] = lambda _origin: {}
+    """Origin → recent articles from there that other sources brought: folded title → address."""
     items_seen: int = 0
     """How many items the source ever gave; a page without any is suspicious where this is above 0."""
 

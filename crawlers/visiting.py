@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from typing import Any, Protocol
@@ -98,6 +98,8 @@ class House:
     raw: RawPages
     pipeline: Pipeline
     worker: str
+    articles: Callable[[str], Mapping[str, str]] = lambda _origin: {}
+    """Origin → recent articles of other sources: folded title → address."""
 
 
 class Visitor:
@@ -175,7 +177,8 @@ class Visitor:
         if spider is None:
             raise LookupError(f"there is no spider {row.spider!r}")
         options = spider.Options(**self._house.configuration.sources[row.id].options)
-        return self._house.ledger.job(row, self._house.configuration, options)
+        job = self._house.ledger.job(row, self._house.configuration, options)
+        return replace(job, articles=self._house.articles)
 
     def _kit(self, row: SourceRow) -> tuple[Kit, dict[str, tuple[str, int]]]:
         house, pages = self._house, dict[str, tuple[str, int]]()

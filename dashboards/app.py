@@ -17,16 +17,41 @@ from dashboards.api import exports as api_exports
 from dashboards.api import incidents as api_incidents
 from dashboards.api import items as api_items
 from dashboards.api import mentions as api_mentions
+from dashboards.api import results as api_results
 from dashboards.api import silences as api_silences
 from dashboards.api import situation as api_situation
 from dashboards.api import sources as api_sources
 from dashboards.house import House
 from dashboards.taking_in import TakingIn
-from dashboards.web import drawing, incidents, interface, mailbox, mention, mentions, sign_in, situation, sources
+from dashboards.web import (
+    drawing,
+    incidents,
+    interface,
+    mailbox,
+    mention,
+    mentions,
+    results,
+    sign_in,
+    situation,
+    sources,
+)
 from pipeline.clock import Clock
 from pipeline.configuration import Configuration
 
-PAGES = (situation, mentions, mention, incidents, sources, mailbox, drawing, sign_in, interface, health, metrics)
+PAGES = (
+    situation,
+    mentions,
+    mention,
+    incidents,
+    sources,
+    results,
+    mailbox,
+    drawing,
+    sign_in,
+    interface,
+    health,
+    metrics,
+)
 NOUNS = (
     api_situation,
     api_mentions,
@@ -37,6 +62,7 @@ NOUNS = (
     api_exports,
     api_items,
     api_contacts,
+    api_results,
 )
 
 

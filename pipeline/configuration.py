@@ -225,6 +225,12 @@ class Dashboards(Table):
     )
 
 
+class Results(Table):
+    """How ranked result lists are judged: ``[results]``."""
+
+    critical: tuple[str, ...] = Field((), description="Domains whose results count as critical, whatever they say.")
+
+
 class Demo(Table):
     """Set by the demonstration only: ``[demo]``."""
 
@@ -255,6 +261,7 @@ class Configuration(Table):
     store: StoreTable = StoreTable()
     state: StateTable = StateTable()
     dashboards: Dashboards = Dashboards()
+    results: Results = Results()
     demo: Demo = Demo()
 
     @property

@@ -17,7 +17,7 @@ from crawlers.feeds import parse_feed
 from crawlers.fetches import NotRead
 from crawlers.look import Look
 from crawlers.parsing import PageFile, Parsed, ParsedItem
-from crawlers.spider import SourceSpider, Yield
+from crawlers.spider import Rank, SourceSpider, Yield
 from crawlers.urls import without_fragment
 from pipeline.identity import canonical_url, origin_of
 from pipeline.item import Item
@@ -57,6 +57,7 @@ url = "https://news.example.org/feed/"
 channel = "news"
 """
     parser: ClassVar[Any] = staticmethod(parse)
+    rank = Rank.STRUCTURED
 
     @classmethod
     def recognises(cls, look: Look) -> str:

@@ -30,6 +30,10 @@ from sturmwarte.commands.shared import (
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
+    from sturmwarte.suggest import Suggestion
+
+LOOKED_THROUGH = 20_000
+"""Latest mentions in which places are looked for."""
 SourceArgument = Annotated[str, typer.Argument(metavar="SOURCE", help="option.source")]
 
 sources = typer.Typer(help="help.sources", no_args_is_help=False, invoke_without_command=True)
@@ -117,6 +121,49 @@ def _pairs(texts: list[str]) -> dict[str, Any]:
         except tomllib.TOMLDecodeError:
             found[key.strip()] = value
     return found
+
+
+def suggest(
+    brand: Annotated[str, typer.Argument(metavar="BRAND", help="option.suggest_brand")],
+    limit: Annotated[int, typer.Option("--limit", min=1, max=50, help="option.suggest_limit")] = 10,
+    offline: Annotated[bool, typer.Option("--offline", help="option.suggest_offline")] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """help.sources_suggest"""
+    from dataclasses import asdict
+
+    here = desk(config, needed=True)
+    one_of(brand, list(here.configuration.brands), "unknown_brand")
+    found = _suggested(here, brand, limit, offline)
+    if as_json:
+        print_json({"suggestions": [asdict(one) | {"lines": one.lines} for one in found]})
+    elif found:
+        names = ("place", "results", "mentions", "reads", "items")
+        rows = [
+            (one.domain, str(one.results), str(one.mentions), one.spider or one.problem or "–", str(one.items))
+            for one in found
+        ]
+        print_table([here.say(f"sources.suggest.{name}") for name in names], rows)
+        typer.echo("\n" + "\n".join(one.lines for one in found if one.lines))
+    else:
+        note(here.say("sources.suggest.none"))
+
+
+def _suggested(here: Desk, brand: str, limit: int, offline: bool) -> list[Suggestion]:
+    from itertools import islice
+
+    from pipeline.query.tree import OneOpinion, Query
+    from sturmwarte.preview import fetcher
+    from sturmwarte.suggest import previewed, result_rows, suggestions
+
+    with here.state() as state, here.store() as store, state.read() as connection:
+        mentions = islice(store.scan(Query(OneOpinion((("brand", (brand,)),)))), LOOKED_THROUGH)
+        found = suggestions(here.configuration, brand, result_rows(connection), mentions)[:limit]
+    if offline:
+        return found
+    fetch, now, zone = fetcher(here.configuration.contact), here.clock.now(), here.configuration.timezone
+    return [previewed(one, fetch, now, zone) for one in found]
 
 
 def _set_paused(here: Desk, source: str, who: str, *, paused: bool) -> None:

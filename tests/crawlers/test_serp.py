@@ -1,82 +1,85 @@
-"""Saved result pages of search engines: organic results in their order, and a wall is never "no results"."""
+"""Saved result pages of search engines: organic results alone, and why there are none."""
 
-from __future__ import annotations
-
-from datetime import UTC, datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
+from rehearsal import page
 
-from crawlers.parse import parse_document
-from crawlers.parsing import PageFile
-from crawlers.serp import unwrapped
+from crawlers.parse import detect, parse_document
+from crawlers.serp import READERS, unwrapped
+from pipeline.words import Answer
 
 PAGES = Path(__file__).parent / "pages"
-NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-URLS = {
-    "google": "https://www.google.de/search?q=nordnetz",
-    "bing": "https://www.bing.com/search?q=nordnetz",
-    "duckduckgo": "https://duckduckgo.com/?q=nordnetz",
-    "ecosia": "https://www.ecosia.org/search?q=nordnetz",
-}
+POST, NEWS = "https://forum.example/viewtopic.php?p=103", "https://bote.example/netz/"
 
 
-def told(engine: str, body: bytes, spider: str = "auto") -> dict:
-    page = PageFile(url=URLS[engine], body=body, now=NOW, zone=ZoneInfo("Europe/Berlin"))
-    return parse_document(spider, page)
-
-
-@pytest.mark.parametrize("engine", URLS)
-def test_organic_results_in_their_order_without_adverts_and_wrappers(engine: str) -> None:
-    document = told(engine, (PAGES / f"{engine}_results.html").read_bytes())
-    assert (document["spider"], document["state"]) == (engine, "ok")
-    first, second = document["results"]
-    assert [first["position"], second["position"]] == [1, 2]
-    assert first["url"] in ("https://forum.example/t/9", "https://forum.example/t?p=7")
-    assert (second["url"], second["title"]) == ("https://blatt.example/nordnetz", "Nordnetz verliert Kunden")
-    assert second["snippet"] == "Die Zahl der Kündigungen steigt."
-    assert [item["kind"] for item in document["items"]] == ["result", "result"]
-
-
-@pytest.mark.parametrize("engine", ["google", "bing", "duckduckgo"])
-def test_the_date_before_a_snippet_is_its_time(engine: str) -> None:
-    first = told(engine, (PAGES / f"{engine}_results.html").read_bytes())["items"][0]
-    assert (first["published"], first["precision"]) == ("2026-11-20T00:00:00+01:00", "day")
-    assert not first["text"].startswith(("20", "Nov"))
+def read(name: str):
+    return READERS[name.partition("_")[0]](page((PAGES / name).read_bytes(), "https://gespeichert.example/"))
 
 
 @pytest.mark.parametrize(
-    ("engine", "body", "state"),
+    ("name", "found"),
     [
-        ("google", b"<html><body><form id='captcha-form' action='index'></form></body></html>", "challenge"),
-        ("google", b"<html><body id='gsr'><div id='rcnt'></div></body></html>", "challenge"),
-        ("google", b"<body id='gsr'><p>Es wurden keine mit deiner Suchanfrage - x - </p>", "empty"),
-        ("google", b"<html><body><p>Hallo</p></body></html>", "layout_changed"),
-        ("bing", b"<ol id='b_results'><li class='b_no'><h1>There are no results for x</h1></li></ol>", "empty"),
-        ("bing", b"<div id='b_content'><div class='captcha'></div></div>", "challenge"),
-        ("duckduckgo", b"<div class='anomaly-modal__modal'>Select all ducks</div>", "challenge"),
-        ("duckduckgo", b"<div id='links_wrapper'><div class='no-results'>x</div></div>", "empty"),
-        ("ecosia", b"<section data-test-id='mainline'></section>", "challenge"),
-        ("ecosia", b"", "error"),
+        (
+            "google_results.html",
+            [
+                (POST, "Nordnetz-Hotline: Ärger über Wartezeit", "Zwei Stunden in der Schleife, dann aufgelegt."),
+                ("https://bote.example/2026/11/netz/", "Netz für alle", "Der Ausbau geht weiter."),
+            ],
+        ),
+        ("bing_results.html", [(POST, "Nordnetz: Ärger", "Wieder kein Netz."), (NEWS, "Netz für alle", "Der Ausbau.")]),
+        ("duckduckgo_results.html", [(POST, "Nordnetz: Ärger", "Wieder kein Netz.")]),
+        ("duckduckgo_lite.html", [(NEWS, "Netz für alle", "Der Ausbau.")]),
+        ("ecosia_results.html", [(NEWS, "Netz für alle", "Der Ausbau.")]),
     ],
 )
-def test_a_wall_is_never_no_results(engine: str, body: bytes, state: str) -> None:
-    document = told(engine, body, engine)
-    assert (document["state"], document["items"]) == (state, [])
-    assert document["reason"]
+def test_organic_results_in_their_order_with_the_address_they_lead_to(name, found):
+    parsed = read(name)
+    assert parsed.state is Answer.OK
+    assert [(item.url, item.title, item.text) for item in parsed.items] == found
+    assert [row.position for row in parsed.results] == list(range(1, len(found) + 1))
+    assert detect(page((PAGES / name).read_bytes()))[0] == name.partition("_")[0]
 
 
 @pytest.mark.parametrize(
-    ("wrapped", "url"),
+    ("name", "state"),
     [
-        ("https://www.google.com/url?q=https://x.de/a&sa=U", "https://x.de/a"),
-        ("https://duckduckgo.com/l/?uddg=https%3A%2F%2Fx.de%2Fa", "https://x.de/a"),
-        ("https://www.bing.com/ck/a?!&u=a1aHR0cHM6Ly94LmRlL2E", "https://x.de/a"),
-        ("https://www.bing.com/ck/a?!&u=a1!!!", "https://www.bing.com/ck/a?!&u=a1!!!"),
-        ("https://www.google.com/url?q=javascript:alert(1)", "https://www.google.com/url?q=javascript:alert(1)"),
-        ("https://x.de/url?other=1", "https://x.de/url?other=1"),
+        ("google_consent.html", Answer.CHALLENGE),
+        ("google_javascript.html", Answer.CHALLENGE),
+        ("google_nothing.html", Answer.EMPTY),
+        ("bing_nothing.html", Answer.EMPTY),
+        ("duckduckgo_robot.html", Answer.CHALLENGE),
     ],
 )
-def test_redirections_are_unwrapped_without_asking(wrapped: str, url: str) -> None:
-    assert unwrapped(wrapped) == url
+def test_a_wall_is_not_nothing_found(name, state):
+    parsed = read(name)
+    assert (parsed.state, parsed.items) == (state, ())
+    assert parsed.reason
+
+
+def test_a_page_that_says_nothing_of_results_has_changed():
+    body = b"<html><body><ol id='b_results'><li class='neu'><a href='https://x.example/'>X</a></li></ol></body></html>"
+    assert READERS["bing"](page(body)).state is Answer.LAYOUT_CHANGED
+    assert READERS["bing"](page(b"")).state is Answer.ERROR
+
+
+def test_results_that_share_an_address_keep_their_places():
+    body = (PAGES / "bing_results.html").read_text("utf-8").replace(NEWS, POST)
+    document = parse_document("bing", page(body))
+    assert [(row["position"], row["url"]) for row in document["results"]] == [(1, POST), (2, POST)]
+
+
+@pytest.mark.parametrize(
+    ("url", "inner"),
+    [
+        ("https://www.google.de/url?q=https://a.example/b%3Fc%3D1&sa=U", "https://a.example/b?c=1"),
+        ("https://www.google.de/url?q=javascript:alert(1)", "https://www.google.de/url?q=javascript:alert(1)"),
+        ("https://www.bing.com/ck/a?u=a1aHR0cHM6Ly9hLmV4YW1wbGUv", "https://a.example/"),
+        ("https://www.bing.com/ck/a?u=a1%%%", "https://www.bing.com/ck/a?u=a1%%%"),
+        ("https://duckduckgo.com/l/?uddg=https%3A%2F%2Fa.example%2F", "https://a.example/"),
+        ("https://a.example/url?q=https://b.example/", "https://a.example/url?q=https://b.example/"),
+        ("http://[kaputt", "http://[kaputt"),
+    ],
+)
+def test_redirects_are_unwrapped_without_asking(url, inner):
+    assert unwrapped(url) == inner

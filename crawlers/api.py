@@ -35,7 +35,7 @@ class ApiSpider(NewestFirst):
     Its robots.txt speaks to those without a contract and is not asked. Pace, Retry-After and back-off hold as always.
     """
 
-    Options = ApiOptions
+    Options: ClassVar[type[BaseModel]] = ApiOptions
     key_name: ClassVar[str] = ""
     """Environment variable of the key; empty where the interface needs none."""
     quota: ClassVar[int | None] = None

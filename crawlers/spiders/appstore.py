@@ -1,4 +1,4 @@
-"""Spider for Apple's public feed of an app's newest reviews."""
+"""Spider for the reviews of an app in Apple's App Store: the public feed, JSON or XML, of one or several countries."""
 
 from __future__ import annotations
 
@@ -7,99 +7,184 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any, ClassVar
 
+from lxml import etree
+from pydantic import BaseModel, ConfigDict, Field
 from scrapy.http import Response
 
-from crawlers.dates import parse_date
+from crawlers.answers_json import (
+    MISSING,
+    at,
+    count,
+    json_answer,
+    judged,
+    number,
+    prose,
+    rows,
+    stars,
+    strange,
+    told,
+    unique,
+    when,
+    word,
+)
 from crawlers.look import Look
-from crawlers.newest import NewestFirst
-from crawlers.parsing import Links, PageFile, Parsed, ParsedItem
-from crawlers.structured import json_of
+from crawlers.newest import NewestFirst, Reel
+from crawlers.parsing import PageFile, Parsed, ParsedItem
+from crawlers.spider import Yield
+from crawlers.text import fragment_text
 from pipeline.words import Answer, Channel, Kind
 
-MAX_REVIEWS = 500
-_NEXT = re.compile(r"/page=(\d{1,3})/")
-_APP = re.compile(r"[?&/]id=?(\d{5,15})")
+LAST_PAGE = 10
+ORIGIN = "itunes.apple.com"
+_PAGE = re.compile(r"(?<=/page=)\d{1,3}(?=/)")
+_APP = re.compile(r"/id=?(\d{1,15})(?=/|$|\?)")
+_COUNTRY = re.compile(r"(?<=/)[a-z]{2}(?=/(?:rss|app)/)")
+_ATOM = "{http://www.w3.org/2005/Atom}"
+_ITUNES = "{http://itunes.apple.com/rss}"
 
 
 def parse(page: PageFile) -> Parsed:
-    """The reviews of one page of the feed (JSON), newest first."""
+    """The reviews of one page of the feed, or why there are none. Never raises."""
+    start = page.body[:5_000].lstrip(b"\xef\xbb\xbf \t\r\n")
+    if not start:
+        return Parsed(state=Answer.ERROR, reason="the answer is empty")
+    entries = _json_entries(page) if start[:1] in (b"{", b"[") else _xml_entries(page)
+    if entries is None:
+        return strange("no feed of the App Store")
+    reviews = [entry for entry in entries if "im:rating" in entry]  # the first may be the app itself
+    items = [item for entry in reviews for item in _item(page, entry)]
+    return judged(
+        unique(items), following=_next(page.url) if items else None, total=len(reviews), needs=("author", "text")
+    )
+
+
+def _json_entries(page: PageFile) -> list[Mapping[str, Any]] | None:
+    value = json_answer(page)
+    if value is MISSING or not isinstance(at(value, "feed"), dict):
+        return None
+    return rows(value, "feed", "entry")
+
+
+def _xml_entries(page: PageFile) -> list[Mapping[str, Any]] | None:
+    """Entries of the XML form in the shape of the JSON one."""
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, recover=True, huge_tree=False)
     try:
-        feed = json_of(page.body.decode("utf-8-sig", "replace"))["feed"]
-        entries = feed.get("entry", [])
-    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
-        return Parsed(state=Answer.ERROR, reason="the answer is no feed of App Store reviews in JSON")
-    entries = entries if isinstance(entries, list) else [entries]
-    items = tuple(_items(page, entries[:MAX_REVIEWS]))
-    if not items:
-        return Parsed(state=Answer.EMPTY, reason="the feed has no reviews")
-    return Parsed(state=Answer.OK, items=items, links=Links(next=_older(page.url)))
+        root = etree.fromstring(page.body[:5_000_000], parser)
+    except (etree.XMLSyntaxError, ValueError):
+        return None
+    if root is None or root.tag != f"{_ATOM}feed":
+        return None
+    return [_plain(entry) for entry in root.iterfind(f"{_ATOM}entry")]
 
 
-def _items(page: PageFile, entries: list[Any]) -> Iterator[ParsedItem]:
-    app = _APP.search(page.url)
-    for entry in entries:
-        number, stars = _label(entry, "id"), _label(entry, "im:rating")
-        if not (number.isascii() and number.isdigit() and stars in {"1", "2", "3", "4", "5"}):
-            continue  # the first entry of old feeds is the app itself
-        author = entry.get("author")
-        votes = _label(entry, "im:voteSum")
-        yield ParsedItem(
-            kind=Kind.REVIEW,
-            id=f"appstore-review-{number}",
-            author=_label(author, "name") or None,
-            author_id=_account(_label(author, "uri")),
-            title=_label(entry, "title"),
-            text=" ".join(_label(entry, "content").split()),
-            published=parse_date(_label(entry, "updated"), page.now, page.zone),
-            rating=(int(stars) - 1) / 4,
-            rating_raw=stars,
-            rating_scale="1-5",
-            votes=int(votes) if votes.isascii() and votes.isdigit() and len(votes) < 10 else None,
-            thread=f"app-{app[1]}" if app else None,
-        )
+def _plain(entry: Any) -> Mapping[str, Any]:
+    found: dict[str, Any] = {}
+    for node in entry:
+        if not isinstance(node.tag, str):
+            continue
+        name = node.tag.replace(_ATOM, "").replace(_ITUNES, "im:")
+        text = node.text or ""
+        if name == "author":
+            parts = {str(part.tag).replace(_ATOM, ""): {"label": part.text or ""} for part in node}
+            found["author"] = parts
+        elif name != "content" or node.get("type", "text") == "text":
+            found[name] = {"label": text}
+        else:
+            found.setdefault("content", {"label": fragment_text(text)})
+    return found
 
 
-def _label(entry: Any, name: str) -> str:
-    value = entry.get(name) if isinstance(entry, Mapping) else None
-    label = value.get("label") if isinstance(value, Mapping) else None
-    return label.strip() if isinstance(label, str) else ""
+def _item(page: PageFile, entry: Mapping[str, Any]) -> Iterator[ParsedItem]:
+    name = word(entry, "id", "label")
+    if not name:
+        return
+    account = word(entry, "author", "uri", "label")
+    item = ParsedItem(
+        kind=Kind.REVIEW,
+        id=f"review {name.rsplit('/', 1)[-1].removeprefix('id=')}",
+        url=_app_page(page.url),
+        author=word(entry, "author", "name", "label") or None,
+        author_id=account.rsplit("/", 1)[-1] or None,
+        title=word(entry, "title", "label"),
+        text=prose(entry, "content", "label"),
+        published=when(page, entry, "updated", "label"),
+        votes=count(entry, "im:voteCount", "label"),
+    )
+    yield told(item, stars(number(entry, "im:rating", "label")))
 
 
-def _account(uri: str) -> str | None:
-    found = re.search(r"/id(\d{1,20})$", uri)
-    return found[1] if found else None
+def _app_page(url: str) -> str | None:
+    app, country = _APP.search(url), _COUNTRY.search(url)
+    return f"https://apps.apple.com/{country[0] if country else 'us'}/app/id{app[1]}" if app else None
 
 
-def _older(url: str) -> tuple[str, ...]:
-    """The feed has ten pages of fifty reviews at most."""
-    found = _NEXT.search(url)
-    number = int(found[1]) if found else 10
-    return (_NEXT.sub(f"/page={number + 1}/", url),) if number < 10 else ()
+def _next(url: str) -> str | None:
+    here = _PAGE.search(url)
+    if here is None or int(here[0]) >= LAST_PAGE:
+        return None
+    return _PAGE.sub(str(int(here[0]) + 1), url, count=1)
+
+
+class AppstoreOptions(BaseModel):
+    """Options of an app's reviews."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    countries: tuple[str, ...] = Field(
+        (), description="Stores that are read, such as de, at, ch; empty: that of the address."
+    )
 
 
 class AppstoreSpider(NewestFirst):
-    """Reads one app's reviews in one country. The feed is empty at times: that says nothing of the reviews."""
+    """Reads an app's newest 500 reviews per country. Apple now and then answers without any: that says nothing."""
 
     name = "appstore"
     platform = "appstore"
     channel = Channel.REVIEW
     interval = timedelta(hours=1)
-    description = "Reviews of an app in Apple's App Store of one country, from the public feed; no key needed."
+    Options = AppstoreOptions
+    description = "Reviews of an app in Apple's App Store, by the public feed; the app's page is address enough."
     example = """\
-[sources.app-reviews]
+[sources.app]
 spider = "appstore"
-url = "https://itunes.apple.com/de/rss/customerreviews/page=1/id=123456789/sortBy=mostRecent/json"
+url = "https://apps.apple.com/de/app/id324684580"
 about = "acme"
+countries = ["de", "at", "ch"]
 """
     parser: ClassVar[Any] = staticmethod(parse)
 
     @classmethod
     def recognises(cls, look: Look) -> str:
-        feed = look.json.get("feed") if isinstance(look.json, dict) else None
-        entries = feed.get("entry") if isinstance(feed, dict) else None
-        first = entries[0] if isinstance(entries, list) and entries else entries
-        known = (isinstance(first, dict) and "im:rating" in first) or "customerreviews" in look.page.url
-        return "the answer is Apple's feed of app reviews" if known and isinstance(feed, dict) else ""
+        if look.json is not None:
+            first = at(look.json, "feed", "entry", 0)
+            known = "itunes" in word(look.json, "feed", "author", "uri", "label") or "im:rating" in (first or ())
+            return "the answer is the review feed of an app" if known else ""
+        known = look.is_feed and b"itunes.apple.com/rss" in look.start and b"customerreviews" in look.start
+        return "the answer is the review feed of an app" if known else ""
+
+    def lists(self) -> Mapping[str, str]:
+        url = _feed(self.job.url)
+        countries: tuple[str, ...] = self.job.options.countries  # type: ignore[attr-defined]
+        return {code: _COUNTRY.sub(code, url, count=1) for code in countries} or {"": url}
+
+    def parse_page(self, response: Response, reel: Reel) -> Iterator[Yield]:
+        yield from super().parse_page(response, reel)
+        if len(reel.pages) == 1 and not reel.read and not self.lost:
+            self.lose(response.url, Answer.EMPTY, "Apple answered without any review, which it does at times")
+            self._open.add(reel.name)
+            self._settle()
+
+    def expects_items(self, reel: Reel) -> bool:
+        return len(reel.pages) == 1
 
     def over(self, item: ParsedItem, response: Response) -> Mapping[str, Any]:
-        return {"native_id": item.id, "origin": "apps.apple.com", "thread": item.thread, "parent": None}
+        return {**super().over(item, response), "origin": ORIGIN}
+
+
+def _feed(url: str) -> str:
+    """The feed's first page; an app's page leads to it."""
+    app, country = _APP.search(url), _COUNTRY.search(url)
+    if "/customerreviews/" in url or app is None:
+        return url
+    code = country[0] if country else "us"
+    return f"https://itunes.apple.com/{code}/rss/customerreviews/page=1/id={app[1]}/sortBy=mostRecent/json"

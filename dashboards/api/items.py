@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from dataclasses import replace
 from typing import Annotated, Any, NoReturn
 
 from fastapi import APIRouter, Header, Request
@@ -95,7 +96,8 @@ def _hooked(request: Request, house: House, source: str, body: bytes) -> Respons
     found = webhook.items(body)
     if found is None:
         raise Problem(422, "this is no call that the portal's documents describe", "body")
-    items = [handed_over(item, intake_of(house, source, entry)) for item in found]
+    intake = replace(intake_of(house, source, entry), place=webhook.place or entry.url)
+    items = [handed_over(item, intake) for item in found]
     fed = _taking_in(request).feed(items) if items else None
     return json_answer(as_row(fed) if fed else {"ignored": 0})
 

@@ -1,0 +1,66 @@
+"""What spiders of review portals' interfaces share: requests that carry a key go nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import Field
+from scrapy.http import Request, Response
+
+from crawlers.api import ApiOptions, ApiSpider
+from crawlers.newest import Reel
+from crawlers.parsing import Parsed, ParsedItem
+from crawlers.spider import Yield
+from pipeline.secrets import SecretMissing
+from pipeline.words import Answer, Channel
+
+
+class HookedOptions(ApiOptions):
+    """Options of a portal that also tells of news by itself, at /api/hooks/ and the id of the source."""
+
+    hook_secret_file: Path | None = Field(None, description="File with the secret of its webhook, and nothing else.")
+    hook_secret_env: str = Field("", description="Environment variable with that secret.")
+
+
+class ReviewApi(ApiSpider):
+    """Base of spiders that read reviews with a key. A review that is no longer listed is not taken for deleted."""
+
+    channel = Channel.REVIEW
+    origin: ClassVar[str] = ""
+    """Origin of reviews that have no address of their own."""
+
+    def unready(self) -> str:
+        """Why nothing can be asked; empty where it can."""
+        try:
+            self.key()
+        except SecretMissing as error:
+            return str(error)
+        return ""
+
+    def _page(self, url: str, reel: Reel) -> Iterator[Yield]:
+        why = self.unready()
+        if why:
+            self.lose(url, Answer.GATED, why)
+        else:
+            yield from super()._page(url, reel)
+
+    def ask(self, url: str, callback: Any, **given: Any) -> Request:
+        return unforwarded(super().ask(url, callback, **given))
+
+    def over(self, item: ParsedItem, response: Response) -> Mapping[str, Any]:
+        return {**super().over(item, response), **({"origin": self.origin} if self.origin else {})}
+
+    def reads_on(self, reel: Reel, parsed: Parsed, met: bool) -> bool:
+        """Lists are sorted by change: an old review that was edited today does not end the reading."""
+        if met and (reel.resume is not None or self.job.watermark is not None):
+            return False
+        times = [at for item in parsed.items if (at := self.credible(item.published.at)) is not None]
+        return not times or max(times) >= self.job.backfill_from
+
+
+def unforwarded(request: Request) -> Request:
+    """A request with a secret: no redirect may carry it to another host."""
+    request.meta["dont_redirect"] = True
+    return request

@@ -1,0 +1,128 @@
+"""Spider for reviews of an own app at Google Play: the Play Developer interface tells those of the last seven days."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from crawlers.answers_json import (
+    at,
+    count,
+    json_answer,
+    judged,
+    number,
+    prose,
+    reply_to,
+    rows,
+    stars,
+    strange,
+    told,
+    unique,
+    with_query,
+    word,
+)
+from crawlers.api import ApiOptions
+from crawlers.dates import from_timestamp
+from crawlers.look import Look
+from crawlers.newest import Reel
+from crawlers.oauth import SERVICE_GRANT, OAuthSpider, service_assertion
+from crawlers.parsing import PageFile, Parsed, ParsedItem
+from pipeline.item import Published
+from pipeline.words import Kind
+
+ORIGIN = "play.google.com"
+SCOPE = "https://www.googleapis.com/auth/androidpublisher"
+
+
+def parse(page: PageFile) -> Parsed:
+    """The reviews of one answer, or why there are none. Never raises."""
+    value = json_answer(page)
+    if not isinstance(value, dict) or (value and not {"reviews", "tokenPagination", "pageInfo"} & value.keys()):
+        return strange("no answer of the Play Developer interface")
+    reviews = rows(value, "reviews")
+    items = [item for review in reviews for item in _items(review)]
+    token = word(value, "tokenPagination", "nextPageToken")
+    older = with_query(page.url, token=token) if token else None
+    return judged(unique(items), following=older, total=len(reviews), needs=("published", "rating_raw"))
+
+
+def _items(review: Mapping[str, Any]) -> Iterator[ParsedItem]:
+    """A review and the developer's latest answer. The title, where there is one, stands before a tabulator."""
+    name = word(review, "reviewId")
+    comments = rows(review, "comments")
+    user = next((one["userComment"] for one in comments if isinstance(one.get("userComment"), dict)), None)
+    if not name or user is None:
+        return
+    said = at(user, "originalText") or at(user, "text")
+    title, tab, text = said.partition("\t") if isinstance(said, str) else ("", "", "")
+    found = ParsedItem(
+        kind=Kind.REVIEW,
+        id=f"review {name}",
+        author=word(review, "authorName") or None,
+        title=word(title) if tab else "",
+        text=prose(text if tab else title),
+        published=_time(user),
+        votes=count(user, "thumbsUpCount"),
+    )
+    yield told(found, stars(number(user, "starRating")))
+    for one in comments:
+        answer = prose(one, "developerComment", "text")
+        if answer:
+            yield reply_to(found, answer, _time(one["developerComment"]), None)
+            return
+
+
+def _time(comment: Any) -> Published:
+    seconds = number(comment, "lastModified", "seconds")
+    return from_timestamp(seconds) if seconds is not None else Published()
+
+
+class GoogleplayOptions(ApiOptions):
+    """Options of an app; ``key_file`` or ``key_env`` hold the key file (JSON) of a service account."""
+
+    token_url: str = Field("https://oauth2.googleapis.com/token", description="Where tokens are given out.")
+
+
+class GoogleplaySpider(OAuthSpider):
+    """Reads the reviews with text of the last seven days."""
+
+    name = "googleplay"
+    platform = "googleplay"
+    origin = ORIGIN
+    interval = timedelta(minutes=30)
+    Options = GoogleplayOptions
+    key_name = "STURMWARTE_GOOGLE_PLAY_ACCOUNT"
+    quota = 200
+    quota_period = timedelta(hours=1)
+    description = "Reviews of your own app at Google Play, through the Play Developer interface."
+    example = """\
+[sources.play]
+spider = "googleplay"
+url = "https://androidpublisher.googleapis.com/androidpublisher/v3/applications/de.acme.app/reviews"
+about = "acme"
+key_file = "/etc/sturmwarte/play-service-account.json"
+"""
+    parser: ClassVar[Any] = staticmethod(parse)
+
+    @classmethod
+    def recognises(cls, look: Look) -> str:
+        comments = at(look.json, "reviews", 0, "comments")
+        known = isinstance(at(comments, 0, "userComment"), dict)
+        return "the answer is a list of reviews of Google Play" if known else ""
+
+    def lists(self) -> Mapping[str, str]:
+        return {"": with_query(self.job.url, maxResults="100")}
+
+    def expects_items(self, reel: Reel) -> bool:
+        return False
+
+    def token_url(self) -> str:
+        url: str = self.job.options.token_url  # type: ignore[attr-defined]
+        return url
+
+    def grant(self) -> Mapping[str, str]:
+        assertion = service_assertion(self.key(), SCOPE, self.token_url(), self.job.now())
+        return {"grant_type": SERVICE_GRANT, "assertion": assertion}

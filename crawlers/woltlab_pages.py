@@ -152,8 +152,13 @@ def _extras(body: Element, quotes: list[Element]) -> list[Element]:
 
 
 def _author(post: Element) -> str | None:
-    for css in (".messageAuthor .username", ".messageSidebar .username", ".messageAuthor a span",
-                ".messageHeader .username", "[itemprop=author] [itemprop=name]", ".messageHeader .userLink", ".messageAuthor"):  # fmt: skip
+    places = (
+        ".messageAuthor .username, .messageSidebar .username",
+        ".messageAuthor a span, .messageHeader .username",
+        "[itemprop=author] [itemprop=name], .messageHeader .userLink",
+        ".messageAuthor",
+    )
+    for css in places:
         name = one_line(first(post, css))
         if name:
             return name[:200]
@@ -297,7 +302,7 @@ def _comment(page: Forum, box: Element, name: str, parent: str | None) -> Parsed
     quotes = select(body, _QUOTES) if body is not None else []
     extract = own_words(body, quotes=quotes, drop=_extras(body, quotes)) if body is not None else None
     href = link.get("href") if link is not None else None
-    base = page.link(link) or clean_link(page.base, page.url)
+    base = page.link(link) or page.link(first(page.tree, "link[rel=canonical]")) or clean_link(page.base, page.url)
     fragment = href.partition("#")[2].strip() if href else ""
     above = (parent or "").removeprefix("comment-")
     built = f"comment{above}/response{name[9:]}" if name.startswith("response-") else f"comment{name[8:]}"
@@ -323,7 +328,8 @@ def _thread(page: Forum) -> str | None:
     marked = first(page.tree, "[data-thread-id].wbbThread, .wbbThreadPostList[data-thread-id], [data-thread-id]")
     canonical = first(page.tree, "link[rel=canonical]")
     said = canonical.get("href") if canonical is not None else None
-    for address in (said, page.url):
+    links = select(page.tree, "h1 a[href], a.permalink[href], .messageQuickOptions a[href]")[:3]
+    for address in (said, page.url, *(link.get("href") for link in links)):
         private = _id_in(address, _CONVERSATION)
         if private:
             return f"conversation-{private}"

@@ -70,7 +70,7 @@ def _nothing(page: Forum) -> Parsed:
     login = (
         template == "login" or first(tree, "form#pageLogin, .p-body-content form[action*='login/login']") is not None
     )
-    is_thread = template.startswith("thread_view") or has_class(first(tree, "body") or tree, "thread_view")
+    is_thread = template.startswith("thread_view") or first(tree, "body.thread_view") is not None
     return nothing(page, "XenForo", known=looks_like(tree), thread=is_thread, login=login, said=said)
 
 
@@ -168,7 +168,7 @@ def _url(page: Forum, post: Element, number: str) -> str | None:
     link = first(post, f"a[href*='post-{number}']")
     query = re.match(r"[^#]*?/?index\.php\?(?=threads/|themen/)", (link.get("href") if link is not None else "") or "")
     script = query[0] if query else ("index.php?" if re.search(r"index\.php\?(?:threads|themen)/", page.url) else "")
-    root = re.match(r"(https?://.*?/)(?:index\.php\?)?(?:threads|themen)/", page.url)
+    root = re.match(r"(https?://.*?/)(?:index\.php\?)?(?:threads|themen|posts)/", page.url)
     base = root[1] if root and "/" not in script else ""
     return own_address(page, link, number, f"{base}{script}posts/{number}/")
 
@@ -184,9 +184,9 @@ def _position(post: Element) -> int | None:
 
 
 def _staff(post: Element) -> bool | None:
-    if first(post, ".userBanner--staff, .bannerStaff, .userBanner.wrapped.bannerStaff") is not None:
+    if has_class(post, "staff") or first(post, ".userBanner--staff, .bannerStaff") is not None:
         return True
-    return is_staff(select(post, ".userBanner, .message-userTitle, .messageUserBlock .userTitle")[:10])
+    return is_staff(select(post, ".userBanner, .userTitle")[:10])
 
 
 def _answered(quotes: list[Element]) -> tuple[str | None, str | None]:
@@ -216,6 +216,8 @@ def _thread(page: Forum) -> str | None:
         or (number_in(canonical.get("href"), _ROUTE) if canonical is not None else None)
         or number_in(page.url, _ROUTE)
     )
+    for link in select(page.tree, "a.datePermalink[href], a.hashPermalink[href], .message-attribution a[href]")[:3]:
+        number = number or number_in(link.get("href"), _ROUTE)
     return f"t{number}" if number else None
 
 

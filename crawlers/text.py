@@ -30,6 +30,7 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff]
 _UTF8_LETTER = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _HIGH = re.compile(rb"[\x80-\xff]")
 _INVISIBLE = re.compile("[\u00ad\u200b\u200c\u2060\ufeff]")
+_SPACES = re.compile(rf"[^\S{_BLOCK}{_LINE}]+")
 _BREAK = re.compile(rf"[\s{_BLOCK}{_LINE}]*[{_BLOCK}{_LINE}][\s{_BLOCK}{_LINE}]*")
 _SIGNATURE = re.compile(r"(?:^|\s)_{12,}(?:\s.*)?$", re.DOTALL)
 _EDITED = re.compile(
@@ -99,7 +100,8 @@ def text_of(element: Element) -> str:
 
 def collapse(marked: str) -> str:
     """White space collapsed, block marks turned into blank lines, at most ``MAX_TEXT`` characters."""
-    broken = _BREAK.sub(_gap, _INVISIBLE.sub("", marked))
+    single = _SPACES.sub(" ", _INVISIBLE.sub("", marked))  # else a long run of spaces is looked at from each of them
+    broken = _BREAK.sub(_gap, single)
     blocks = (" ".join(block.split()) for block in broken.split(_BLOCK))
     return "\n\n".join(block for block in blocks if block)[:MAX_TEXT].rstrip()
 

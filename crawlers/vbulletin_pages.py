@@ -405,7 +405,7 @@ def _last_time(page: Forum, box: Element) -> datetime | None:
     machine = first(box, "time[datetime]")
     if machine is not None:
         return page.time(machine).at
-    for clock in reversed(select(box, "span.time")[-3:]):
+    for clock in reversed(select(box, ".time")[-3:]):
         parent = clock.getparent()
         before = (parent.text or "") + " ".join(other.tail or "" for other in clock.itersiblings(preceding=True))
         found = page.date(f"{before[-60:]} {one_line(clock)}")

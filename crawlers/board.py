@@ -102,12 +102,12 @@ class BoardSpider(SourceSpider):
         if parsed.links.next and parsed.threads and self._goes_on(parsed.threads):
             yield from self._list(parsed.links.next[0], board)
         elif board is not None and parsed.state in (Answer.OK, Answer.EMPTY):
-            self.visit.cursor["boards"][board.id] = board.last_item
+            self.visit.cursor["boards"][board.id] = _newest_of(board)
         self._settle()
 
     def _board_gone(self, url: str, status: int, board: ThreadRow) -> None:
         self._lists_open -= 1
-        self.visit.cursor["boards"][board.id] = board.last_item
+        self.visit.cursor["boards"][board.id] = _newest_of(board)
         self._settle()
 
     def _boards(self, parsed: Parsed) -> Iterator[Yield]:
@@ -115,9 +115,10 @@ class BoardSpider(SourceSpider):
             return
         for board in parsed.boards:
             known = self.visit.cursor["boards"].get(board.id)
-            if board.id in self._seen_threads or (known is not None and known == board.last_item):
+            newest = _newest_of(board)
+            if board.id in self._seen_threads or (known is not None and known == newest):
                 continue
-            if board.last_item is None or self._too_old(board.last_time):
+            if newest is None or self._too_old(board.last_time):
                 continue
             self._seen_threads.add(board.id)
             yield from self._list(board.url, board)
@@ -309,7 +310,8 @@ class BoardSpider(SourceSpider):
         """A thread was read as far as it goes. What could not be read leaves no mark, so that it is tried again."""
         self._open_threads -= 1
         if parsed is None or parsed.state in (Answer.OK, Answer.EMPTY):
-            self._mark(walk, walk.newest or walk.row.last_item, {"row": walk.row.last_item, "hashes": walk.hashes})
+            shown = _newest_of(walk.row)
+            self._mark(walk, walk.newest or walk.row.last_item, {"row": shown, "hashes": walk.hashes})
         self._settle()
 
     def _stop_early(self, walk: _Walk, url: str) -> None:
@@ -341,7 +343,12 @@ def _unchanged(row: ThreadRow, mark: ThreadMark | None) -> bool:
         return False
     if row.last_item is not None:
         return row.last_item in (mark.last_item, mark.extra.get("row"))
-    return row.last_time is not None and row.last_time == mark.last_time and row.replies == mark.count
+    return row.last_time is not None and _newest_of(row) == mark.extra.get("row") and row.replies == mark.count
+
+
+def _newest_of(row: ThreadRow) -> str | None:
+    """What a list tells of the newest post: its id, else its time. The post's own page may know its time better."""
+    return row.last_item or (row.last_time.isoformat() if row.last_time is not None else None)
 
 
 def _number(item_id: str) -> int:

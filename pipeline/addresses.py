@@ -162,10 +162,16 @@ def _routed(at: _Address) -> str:
 
 
 def _woltlab(at: _Address) -> str | None:
-    found = re.fullmatch(r"(.*/)(thread|article)/(\d+)(?:-[^/?&]*)?/?.*", _routed(at), re.IGNORECASE)
+    found = re.fullmatch(r"(.*/)(thread|article|conversation)/(\d+)(?:-[^/?&]*)?/?.*", _routed(at), re.IGNORECASE)
     if found is None:
         return None
+    if found[2].lower() == "conversation":
+        message = _number(at.fragment, r"message(\d+)") or _digits(at.query.get("messageID"))
+        return f"{found[1]} message-{message}" if message else f"{found[1]} conversation-{found[3]}"
     if found[2].lower() == "article":
+        response = _number(at.fragment, r"comment-?\d+/response-?(\d+)")
+        if response:
+            return f"{found[1]} response-{response}"
         comment = _number(at.fragment, r"comment-?(\d+)(?:/.*)?") or _digits(at.query.get("commentID"))
         return f"{found[1]} comment-{comment}" if comment else f"{found[1]} article-{found[3]}"
     return _numbered(found[1], _number(at.fragment, r"post(\d+)") or _digits(at.query.get("postID")), found[3])
@@ -185,6 +191,22 @@ def _vbulletin_route(at: _Address) -> str | None:
     if found is None:
         return None
     return _numbered(found[1], _number(at.fragment, r"post(\d+)") or _digits(at.query.get("p")), found[2])
+
+
+def _vbulletin_rewritten(at: _Address) -> str | None:
+    """vBSEO: ``/t99-titel.html``, ``/t99-titel-post453.html``, ``/brett/99-titel-post453.html``."""
+    single = re.fullmatch(r"(.*/)(?:t\d+|[^/]+/\d+)-[^/]*-post(\d+)\.html", at.path)
+    if single:
+        return _numbered(single[1], single[2], None)
+    found = re.fullmatch(r"(.*/)t(\d+)-[^/]*\.html", at.path)
+    return _numbered(found[1], _number(at.fragment, r"post(\d+)"), found[2]) if found else None
+
+
+def _vbulletin_node(at: _Address) -> str | None:
+    """vBulletin 5: ``/forum/brett/99-titel/page2?p=453#post453``; its numbers are those of the whole host."""
+    if not re.fullmatch(r".*/\d+-[^/]+(?:/page\d+)?/?", at.path) or at.path.endswith((".html", ".htm")):
+        return None
+    return _numbered("/", _number(at.fragment, r"post(\d+)") or _digits(at.query.get("p")), None)
 
 
 def _discourse(at: _Address) -> str | None:
@@ -210,11 +232,6 @@ def _invision(at: _Address) -> str | None:
         return None
     comment = _number(at.fragment, r"(?:find)?comment-(\d+)", flags=re.IGNORECASE) or _digits(at.query.get("comment"))
     return _numbered(found[1], comment, found[2])
-
-
-def _vbseo(at: _Address) -> str | None:
-    found = re.fullmatch(r"(.*/)t(\d+)-[^/]*?(?:-post(\d+))?\.html", at.path)
-    return _numbered(found[1], _number(at.fragment, r"post(\d+)") or found[3], found[2]) if found else None
 
 
 def _vanilla(at: _Address) -> str | None:
@@ -296,14 +313,15 @@ def _youtube(at: _Address) -> str | None:
 _READERS: tuple[Callable[[_Address], str | None], ...] = (
     _phpbb,
     _phpbb_rewritten,
-    _vbseo,
     _vbulletin_or_mybb,
     _mybb_rewritten,
     _smf,
     _vbulletin_route,
     _facebook,
+    _vbulletin_rewritten,
     _xenforo,
     _woltlab,
+    _vbulletin_node,
     _invision,
     _nodebb,
     _discourse,

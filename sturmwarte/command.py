@@ -17,6 +17,7 @@ from sturmwarte.commands import (
     dashboards,
     doctor,
     erase,
+    event,
     incidents,
     init,
     mail,
@@ -59,7 +60,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
 }
 GROUPS = {
     "silence": incidents.silence,
-    "sources": manners.add_to(sources.sources),
+    "sources": event.add_to(manners.add_to(sources.sources)),
     "contacts": contacts.contacts,
     "mail": mail.mail,
     "state": state.state,

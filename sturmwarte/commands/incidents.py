@@ -256,7 +256,7 @@ def _span(text: str) -> timedelta:
     try:
         span = parse_duration(text)
     except ValueError as error:
-        raise Refused("bad_span", error=str(error)) from None
+        raise Refused("bad_span", option="--for", error=str(error)) from None
     if not timedelta() < span < timedelta(days=3650):
-        raise Refused("bad_span", error=text)
+        raise Refused("bad_span", option="--for", error=text)
     return span

@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Mapping
+from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
+from pipeline.state.opening import open_state
+from pipeline.state.tables import source
 from sturmwarte import command, preview
 
 CONFIGURATION = """\
@@ -105,3 +110,34 @@ def test_what_cannot_be_added_is_told_and_nothing_is_written(
     assert said in err
     assert file.read_text("utf-8") == CONFIGURATION
     assert list(file.parent.iterdir()) == [file]
+
+
+def hot(file: Path) -> dict[str, tuple[float, object]]:
+    with closing(open_state(file.parent / "data")) as state, state.read() as connection:
+        return {row.id: (row.hot_s, row.hot_until) for row in connection.execute(sa.select(source)) if row.hot_s}
+
+
+def test_a_place_is_watched_at_once_and_added_where_nobody_does_yet(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = run(capsys, "sources", "watch", "https://news.example/", "--for", "2h", "--json")
+    told = json.loads(out)
+    assert (code, err, told["source"], told["every_s"]) == (0, "", "news-example", 60.0)
+    assert tomllib.loads(file.read_text("utf-8"))["sources"]["news-example"]["spider"] == "feed"
+    (name, (every, until)), *others = hot(file).items()
+    assert (name, every, others) == ("news-example", 60.0, [])
+    assert until == datetime.fromisoformat(told["until"])
+    code, out, _ = run(capsys, "sources", "watch", "blog", "--every", "2m")
+    assert (code, hot(file)["blog"][0]) == (0, 120.0)
+    assert "blog wird bis" in out
+
+
+def test_a_tag_is_watched_on_a_server(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capsys, "sources", "watch", "#lodestar")
+    assert (code, "--at https://mastodon.social" in err) == (2, True)
+    assert run(capsys, "sources", "watch", "#Lodestar", "--at", "https://social.example")[0] == 0
+    table = tomllib.loads(file.read_text("utf-8"))["sources"]["tag-lodestar"]
+    assert table == {"spider": "mastodon", "url": "https://social.example", "tags": ["Lodestar"]}
+    assert run(capsys, "sources", "watch", "#lodestar", "--every", "5m")[0] == 0
+    assert hot(file)["tag-lodestar"][0] == 300.0
+    assert run(capsys, "sources", "watch", "#lodestar", "--for", "bald")[0] == 2

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from scrapy.http import Request
 
 from crawlers.newest import NewestFirst, Reel
-from crawlers.spider import SourceSpider, Yield
+from crawlers.spider import REMOVED, SourceSpider, Yield
 from pipeline.secrets import password
 from pipeline.words import Answer
 
@@ -39,6 +39,7 @@ class Keyed(SourceSpider):
     """
 
     Options: ClassVar[type[BaseModel]] = ApiOptions
+    ends: ClassVar[frozenset[int]] = REMOVED
     key_name: ClassVar[str] = ""
     """Environment variable of the key; empty where the interface needs none."""
     quota: ClassVar[int | None] = None
@@ -138,9 +139,20 @@ class ApiSpider(Keyed, NewestFirst):
     """A list, newest first, behind a documented interface."""
 
     def ask(self, url: str, callback: Any, **given: Any) -> Request:
-        return self.request(url, callback, headers=self.headers(), **given)
+        return unforwarded(self.request(url, callback, headers=self.headers(), **given))
 
     def _page(self, url: str, reel: Reel) -> Iterator[Yield]:
-        """As for every list, as long as key and quota last."""
-        if self.may_ask(url):
+        """As for every list, as long as key and quota last; the next visit goes on where the quota ended."""
+        left = self.quota_left()
+        if url in reel.pages or self._pages >= self.job.max_pages:
             yield from super()._page(url, reel)
+        elif reel.pages and left is not None and left < self.cost(url):
+            self._cut(url, reel, self.spent_reason())
+        elif self.may_ask(url):
+            yield from super()._page(url, reel)
+
+
+def unforwarded(request: Request) -> Request:
+    """A request with a secret: no redirect may carry it to another host."""
+    request.meta["dont_redirect"] = True
+    return request

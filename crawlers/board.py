@@ -54,6 +54,8 @@ class _Walk(msgspec.Struct, kw_only=True):
     resume: str | None = None
     """Page from which an earlier visit, cut short, has still to go on."""
     opened: bool = False
+    backwards: bool = False
+    """Whether it is read from its end, though nothing of it was known."""
 
 
 class BoardSpider(SourceSpider):
@@ -190,6 +192,7 @@ class BoardSpider(SourceSpider):
         yield from self._items(parsed, response, walk)
         opened = self.credible(parsed.items[0].published.at)
         if parsed.links.next and opened is not None and opened < self._floor() and walk.row.last_url:
+            walk.backwards = True
             yield from self._ask(walk.row.last_url, self.parse_back, walk)
         else:
             yield from self._onward(parsed, walk)
@@ -317,8 +320,7 @@ class BoardSpider(SourceSpider):
     def _stop_early(self, walk: _Walk, url: str) -> None:
         """The cap was reached inside a thread: remember the newest post and the page to go on from."""
         self._open_threads -= 1
-        backwards = walk.known is not None or walk.newest == walk.row.last_item
-        if walk.newest is not None and backwards:
+        if walk.newest is not None and (walk.known is not None or walk.backwards):
             known = walk.known.last_item if walk.known else NOTHING
             self._mark(walk, known, {"newest": walk.newest, "resume": walk.resume or url, "hashes": walk.hashes})
         elif walk.newest is not None:

@@ -6,15 +6,17 @@ by us like any other: through address guard, robots.txt and pace, and into the r
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser, Playwright, Route
+    from playwright.async_api import Browser, BrowserContext, Playwright, Route
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WANTED = frozenset({"document", "script", "xhr", "fetch"})
@@ -23,6 +25,8 @@ MOST_REQUESTS = 40
 """Of one page; what it asks for beyond is refused."""
 SECONDS = 60.0
 """How long a page may take to fill itself, in time of the wall clock."""
+CLOSING = 10.0
+"""How long a page or the browser may take to give its content or to close."""
 _CUT_OFF = (
     "--host-resolver-rules=MAP * ~NOTFOUND",
     "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
@@ -93,17 +97,38 @@ class Pages:
             except Error as error:
                 if "Timeout" not in str(error):
                     raise NoBrowser(f"the browser gave the page up: {str(error).splitlines()[0][:200]}") from None
-            return (await opened.content()).encode("utf-8", "replace")
+            async with asyncio.timeout(CLOSING):  # a page in an endless loop answers nothing any more
+                return (await opened.content()).encode("utf-8", "replace")
+        except TimeoutError:
+            await self._end()
+            raise NoBrowser("the page never comes to rest") from None
         finally:
-            await context.close()
+            await self._leave(context)
+
+    async def _leave(self, context: BrowserContext) -> None:
+        """Close a context; one that does not close ends with its browser."""
+        try:
+            async with asyncio.timeout(CLOSING):
+                await context.close()
+        except Exception:
+            await self._end()
+
+    async def _end(self) -> None:
+        """End the browser however it is."""
+        browser, self._browser = self._browser, None
+        if browser is not None:
+            with suppress(Exception):
+                async with asyncio.timeout(CLOSING):
+                    await browser.close()
 
     async def close(self) -> None:
         """End the browser."""
-        if self._browser is not None:
-            await self._browser.close()
-        if self._playwright is not None:
-            await self._playwright.stop()
-        self._browser = self._playwright = None
+        await self._end()
+        playwright, self._playwright = self._playwright, None
+        if playwright is not None:
+            with suppress(Exception):
+                async with asyncio.timeout(CLOSING):
+                    await playwright.stop()
 
     async def _started(self) -> Browser:
         if self._browser is None:
@@ -113,7 +138,7 @@ class Pages:
                 raise NoBrowser("js = true needs the extra: pip install 'sturmwarte[js]'") from None
             path = program(self._program)
             sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium has none for root
-            self._playwright = await async_playwright().start()
+            self._playwright = self._playwright or await async_playwright().start()
             try:
                 self._browser = await self._playwright.chromium.launch(executable_path=path, args=[*_CUT_OFF, *sandbox])
             except Error as error:

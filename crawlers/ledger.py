@@ -325,7 +325,7 @@ def _paced(finished: Finished, row: SourceRow, now: datetime) -> dict[str, Any]:
     newest = max([at for at in (row.newest_at, *visit.times) if at is not None], default=None)
     values: dict[str, Any] = {"gap_s": None if gap is None else gap.total_seconds(), "newest_at": newest}
     terms = finished.terms
-    if terms is not None:
+    if terms is not None and row.interval >= pace.SHORTEST:  # what listens comes back at once, whatever is said
         floor = pace.floor_of(len(finished.fetches), terms.neighbours, terms.budget)
         if visit.quota is not None or not visit.has_watermark:  # what is asked for costs, or is no stream of posts
             floor = max(floor, row.interval)

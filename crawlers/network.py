@@ -8,7 +8,7 @@ from typing import Any
 from scrapy.http import Response
 from twisted.python.failure import Failure
 
-from crawlers.api import ApiSpider
+from crawlers.api import ApiSpider, unforwarded
 from crawlers.fetches import NotRead
 from crawlers.newest import Reel, digest_of
 from crawlers.parsing import PageFile, Parsed, ParsedItem, ThreadRow
@@ -18,7 +18,7 @@ from crawlers.visit import ThreadMark
 from pipeline.identity import identify
 from pipeline.words import Answer, Reading
 
-_SAID = frozenset({Answer.GATED, Answer.RATE_LIMITED, Answer.ERROR})
+_SAID = frozenset({Answer.GATED, Answer.RATE_LIMITED, Answer.ERROR, Answer.EMPTY})
 _KNOWN = 1_000
 """Answers of one thread that are remembered."""
 
@@ -61,7 +61,7 @@ class NetworkSpider(ApiSpider):
                 yield request
         else:
             given: dict[str, Any] = {"method": "POST", "body": wanted.body, "headers": wanted.headers}
-            yield self.request(wanted.url, self.signed_in, sign_in=wanted, **given)
+            yield unforwarded(self.request(wanted.url, self.signed_in, sign_in=wanted, **given))
 
     def signed_in(self, response: Response, sign_in: SignIn) -> Iterator[Yield]:
         """The answer with the token: not read as a page, so that it is nowhere kept."""
@@ -86,6 +86,10 @@ class NetworkSpider(ApiSpider):
             telling.request = request  # type: ignore[attr-defined]
             if fetch := request.meta.get("fetch"):
                 fetch.answer, fetch.reason = said.state, said.reason
+            gone = request.meta.get("gone")
+            if said.state is Answer.EMPTY and gone is not None:  # there is nothing to read, and it says so
+                self.visit.answers.append(said.state)
+                return gone(request.meta["asked"], error.status, **request.cb_kwargs)
             return super()._failed(telling)
         return super()._failed(failure)
 

@@ -19,6 +19,20 @@ REMEMBERED = 3_000
 """Items that a list remembers, to tell new and changed ones from known ones."""
 
 
+GOAL = 200
+"""Newest known items by which the end of a gap is recognised: more than a page shows."""
+MOST_GAPS = 20
+"""Of one list; beyond, the oldest is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A page from which older ones are still to be read, down to the first of what was known before it was cut off."""
+
+    page: str
+    goal: Mapping[str, str]
+
+
 @dataclass(slots=True)
 class Reel:
     """One list and how far this visit has read it."""
@@ -26,18 +40,20 @@ class Reel:
     name: str
     known: Mapping[str, str]
     """Id → digest of what earlier visits read, newest first."""
-    resume: str | None
-    """Page from which an earlier visit, cut short, has still to go on."""
+    gaps: list[Gap]
+    """What earlier visits, cut short, have left unread; the one that is being read is no longer among them."""
+    goal: Mapping[str, str]
+    """Id → digest: one of these, unchanged, ends the reading under way."""
+    resuming: bool
+    """Whether there were gaps when the visit began."""
     read: dict[str, str] = field(default_factory=dict)
     pages: set[str] = field(default_factory=set)
-    cut: str | None = None
-    """Page that this visit may no longer read."""
 
     def memory(self) -> dict[str, Any]:
         """What the next visit needs: the latest first, so that the oldest are forgotten."""
         both = self.read | {name: value for name, value in self.known.items() if name not in self.read}
         kept: dict[str, Any] = {"known": dict(list(both.items())[:REMEMBERED])}
-        return kept | ({"resume": self.cut} if self.cut else {})
+        return kept | ({"gaps": [{"page": one.page, "goal": dict(one.goal)} for one in self.gaps]} if self.gaps else {})
 
 
 class NewestFirst(SourceSpider):
@@ -64,7 +80,7 @@ class NewestFirst(SourceSpider):
 
     def reads_on(self, reel: Reel, parsed: Parsed, met: bool) -> bool:
         """Whether older pages are wanted after this one; ``met``: something known stands on it."""
-        if met and (reel.resume is not None or self.job.watermark is not None):
+        if met and (reel.resuming or self.job.watermark is not None):
             return False
         times = [at for item in parsed.items if (at := self.credible(item.published.at)) is not None]
         return not times or min(times) >= self.job.backfill_from
@@ -105,38 +121,51 @@ class NewestFirst(SourceSpider):
 
     def _reel(self, name: str) -> Reel:
         kept = self._remembered(name)
-        return Reel(name, dict(kept.get("known", {})), kept.get("resume"))
+        known = dict(kept.get("known", {}))
+        gaps = [Gap(one["page"], dict(one["goal"])) for one in kept.get("gaps", ())]
+        return Reel(name, known, gaps, goal=known, resuming=bool(gaps))
 
     def _page(self, url: str, reel: Reel) -> Iterator[Yield]:
         if url in reel.pages:
-            self._end(reel)
+            yield from self._fill(reel)
         elif self._pages >= self.job.max_pages:
-            reel.cut = url
-            self.visit.behind = self.visit.keep_cursor = True
-            self.visit.reason = "the limit of pages per visit was reached; the next visit goes on"
-            self._end(reel)
+            self._cut(url, reel, "the limit of pages per visit was reached; the next visit goes on")
         else:
             gone = self._gone if reel.pages else None
             self._pages += 1
             reel.pages.add(url)
             yield self.ask(url, self.parse_page, gone=gone, reel=reel)
 
+    def _cut(self, url: str, reel: Reel, reason: str) -> None:
+        """This visit may read no more of a list: what is left is remembered, with what ends it."""
+        reel.gaps.insert(0, Gap(url, dict(list(reel.goal.items())[:GOAL])))
+        del reel.gaps[MOST_GAPS:]
+        self.visit.behind = self.visit.keep_cursor = True
+        self.visit.reason = reason
+        self._end(reel)
+
     def parse_page(self, response: Response, reel: Reel) -> Iterator[Yield]:
-        """One page; on to older ones while nothing known was met."""
+        """One page; on to older ones while nothing known was met unchanged."""
         parsed = self.read(response, expect_items=self.expects_items(reel))
         if parsed.state not in (Answer.OK, Answer.EMPTY):
             return
-        met = any(item.id in reel.known for item in parsed.items)
+        met = any(reel.goal.get(item.id) == digest_of(item) for item in parsed.items)
         for item in parsed.items:
             yield from self._new(item, parsed, response, reel)
         older = parsed.links.next[0] if parsed.links.next else None
         if older is not None and self.reads_on(reel, parsed, met):
             yield from self._page(older, reel)
-        elif reel.resume is not None:
-            url, reel.resume = reel.resume, None
-            yield from self._page(url, reel)
         else:
+            yield from self._fill(reel)
+
+    def _fill(self, reel: Reel) -> Iterator[Yield]:
+        """On to the next gap, if there is one; else the list is read."""
+        if not reel.gaps:
             self._end(reel)
+            return
+        gap = reel.gaps.pop(0)
+        reel.goal = gap.goal
+        yield from self._page(gap.page, reel)
 
     def expects_items(self, reel: Reel) -> bool:
         """Whether a page without anything is suspicious. Not where only what is new is asked for."""
@@ -153,9 +182,9 @@ class NewestFirst(SourceSpider):
         if reel.known.get(item.id) != digest:
             yield self.item(item, parsed, response, reading=self.reading_of(item), **self.over(item, response))
 
-    def _gone(self, url: str, status: int, reel: Reel) -> None:
+    def _gone(self, url: str, status: int, reel: Reel) -> Iterator[Yield]:
         """Behind the last page: everything there is was read."""
-        self._end(reel)
+        return self._fill(reel)
 
     def _end(self, reel: Reel) -> None:
         self._open.discard(reel.name)

@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from scrapy.http import Request, Response
 
 from crawlers.answers_json import number, word
-from crawlers.review_api import ReviewApi, unforwarded
+from crawlers.api import unforwarded
+from crawlers.review_api import ReviewApi
 from crawlers.spider import Yield
 from crawlers.structured import json_of
 from pipeline.words import Answer

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import Field
-from scrapy.http import Request, Response
+from scrapy.http import Response
 
 from crawlers.api import ApiOptions, ApiSpider
 from crawlers.newest import Reel
@@ -46,21 +46,12 @@ class ReviewApi(ApiSpider):
         else:
             yield from super()._page(url, reel)
 
-    def ask(self, url: str, callback: Any, **given: Any) -> Request:
-        return unforwarded(super().ask(url, callback, **given))
-
     def over(self, item: ParsedItem, response: Response) -> Mapping[str, Any]:
         return {**super().over(item, response), **({"origin": self.origin} if self.origin else {})}
 
     def reads_on(self, reel: Reel, parsed: Parsed, met: bool) -> bool:
         """Lists are sorted by change: an old review that was edited today does not end the reading."""
-        if met and (reel.resume is not None or self.job.watermark is not None):
+        if met and (reel.resuming or self.job.watermark is not None):
             return False
         times = [at for item in parsed.items if (at := self.credible(item.published.at)) is not None]
         return not times or max(times) >= self.job.backfill_from
-
-
-def unforwarded(request: Request) -> Request:
-    """A request with a secret: no redirect may carry it to another host."""
-    request.meta["dont_redirect"] = True
-    return request

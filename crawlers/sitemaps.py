@@ -94,7 +94,10 @@ def _name(node: Element) -> str:
 
 
 def _text(node: Element) -> str:
-    return " ".join((node.text or "").split())
+    try:
+        return " ".join((node.text or "").split())
+    except UnicodeDecodeError:  # halves of letters, which XML forbids and broken maps have
+        return ""
 
 
 def _row(entry: Entry) -> ThreadRow:

@@ -82,6 +82,8 @@ class SourceSpider(scrapy.Spider):
     description: ClassVar[str] = ""
     example: ClassVar[str] = ""
     parser: ClassVar[Callable[[PageFile], Parsed]]
+    ends: ClassVar[frozenset[int]] = GONE
+    """Statuses that count as read where ``gone`` is given; at an interface 401 and 403 speak of our key, not of it."""
     webhook: ClassVar[Webhook | None] = None
     """How its portal tells of news by itself, where it does."""
     rank: ClassVar[Rank] = Rank.PLATFORM
@@ -164,7 +166,7 @@ class SourceSpider(scrapy.Spider):
         self.visit.answers.append(answer)
         self._record_failure(request, answer, error)
         gone = request.meta.get("gone")
-        if gone is not None and status in GONE:
+        if gone is not None and status in self.ends:
             self.walls += status in WALLS
             return gone(request.meta["asked"], status, **request.cb_kwargs)  # type: ignore[no-any-return]
         reason, waits = str(error) or type(error).__name__, isinstance(error, OverBudget)
@@ -411,7 +413,8 @@ class SourceSpider(scrapy.Spider):
         error, revisit = failure.value, request.cb_kwargs["revisit"]
         status = error.status if isinstance(error, NotRead) else None
         alive = any(answer in _ALIVE for answer in self.visit.answers)
-        if status not in REMOVED or not alive:
+        moved = identity.without_page(revisit.page) != revisit.page  # its posts may stand on the page before
+        if status not in REMOVED or moved or not alive:
             self.visit.unreadable.add(revisit.page)
             return
         self.visit.looked[revisit.page] = revisit

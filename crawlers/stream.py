@@ -124,7 +124,7 @@ async def _read(
         async for pulse in reader(session, kit, wire, ready):
             await stream.queue.put(pulse)
         trouble: Exception = Broken(Answer.ERROR, "the stream ended early: the server closed it")
-    except (NotRead, aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+    except Exception as error:  # whatever it is: somebody waits to be told
         said = str(error) or type(error).__name__
         trouble = error if isinstance(error, NotRead) else Broken(Answer.ERROR, f"the stream ended early: {said}")
     if not ready.done():

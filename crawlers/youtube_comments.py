@@ -55,7 +55,7 @@ def _refused(answer: Row, status: int) -> Parsed:
             reason=f"YouTube's quota is spent ({reason}); it begins anew at midnight, Pacific time",
         )
     if reason == "commentsDisabled":
-        return Parsed(state=Answer.GATED, reason="comments are turned off for this film")
+        return Parsed(state=Answer.EMPTY, reason="comments are turned off for this film")
     if code in (400, 401, 403) and ("key" in said.lower() or code != 400):
         return Parsed(state=Answer.GATED, reason=f"YouTube does not let us in ({reason}): check the key; {said}")
     return Parsed(state=Answer.ERROR, reason=f"YouTube answers: {reason}: {said}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -78,8 +78,8 @@ class Pipeline:
         """Make items durable as mentions. Raises OSError or OperationalError where nothing can be written."""
         fed = Fed()
         with self._lock:
-            for start in range(0, len(items), BATCH):
-                fed += self._feed(items[start : start + BATCH])
+            for batch in _batches(items):
+                fed += self._feed(batch)
         return fed
 
     def drain(self) -> int:
@@ -308,6 +308,20 @@ class Pipeline:
             p_neutral=tone.p_neutral,
             p_positive=tone.p_positive,
         )
+
+
+def _batches(items: Sequence[Item]) -> Iterator[list[Item]]:
+    """Parts of ``BATCH``; what is gone again comes in a later one than what it was, which would not be stored else."""
+    batch, met = list[Item](), set[tuple[str, str]]()
+    for item in items:
+        name = (item.origin, item.native_id)
+        if len(batch) == BATCH or (item.deleted and name in met):
+            yield batch
+            batch, met = [], set()
+        batch.append(item)
+        met.add(name)
+    if batch:
+        yield batch
 
 
 def _nameless(item: Item) -> Item:

@@ -92,7 +92,7 @@ class References:
 
     def _addresses(self) -> None:
         for name, entry in self._entries("sources"):
-            if isinstance(entry.get("url"), str) and not is_address(entry["url"]):
+            if isinstance(entry.get("url"), str) and not is_place(entry["url"]):
                 self.add(("sources", name, "url"), "bad_address", value=entry["url"])
         if isinstance(self.raw.get("public_url"), str) and not is_address(self.raw["public_url"]):
             self.add(("public_url",), "bad_address", value=self.raw["public_url"])
@@ -206,6 +206,12 @@ def is_address(url: str) -> bool:
         return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         return False
+
+
+def is_place(url: str) -> bool:
+    """Whether it is an address of a kind that some spider reads: of the web, a stream or a mailbox, with a host."""
+    scheme, _, rest = url.partition("://")
+    return is_address(f"https://{rest}") and scheme.lower() in ("http", "https", "ws", "wss", "imap", "imaps")
 
 
 def is_database(url: str) -> bool:

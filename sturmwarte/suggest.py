@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -15,6 +16,7 @@ from pipeline.configuration import Configuration
 from pipeline.identity import origin_of
 from pipeline.mention import Mention
 from pipeline.state.tables import result
+from sturmwarte.initialise import is_private
 from sturmwarte.preview import Fetch, Preview, look_at
 
 MIN_TIMES = 2
@@ -53,7 +55,7 @@ def suggestions(
     names = [name.casefold() for name in (configuration.brands[brand].name, *configuration.brands[brand].names)]
     named = {url for url, title in places if any(name in title.casefold() for name in names)}
     read = {url for one in mentions for url in _addresses(one)}
-    ranked, said = Counter(map(origin_of, named)), Counter(map(origin_of, read))
+    ranked, said = Counter(filter(None, map(_origin, named))), Counter(filter(None, map(_origin, read)))
     known = _known(configuration)
     found = [
         Suggestion(origin, f"https://{origin}/", ranked[origin], said[origin])
@@ -61,6 +63,15 @@ def suggestions(
         if origin and not _under(origin, known) and ranked[origin] + said[origin] >= MIN_TIMES
     ]
     return sorted(found, key=lambda one: (-one.results - one.mentions, one.domain))
+
+
+def _origin(url: str) -> str:
+    """Where an address leads, if that is a public name; what people write may be anything."""
+    try:
+        host = urlsplit(url).hostname or ""
+        return "" if is_private(url) or "." not in host or host.endswith((".local", ".internal")) else origin_of(url)
+    except ValueError:
+        return ""
 
 
 def result_rows(connection: sa.Connection) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from scrapy.http import Request, Response
 
 from crawlers.answers import judged, mapping, named, no_json, number, plain, rows, unique, value_of, with_extract
 from crawlers.answers import markup as tree_in
-from crawlers.api import ApiOptions, ApiSpider
+from crawlers.api import ApiOptions, ApiSpider, unforwarded
 from crawlers.dates import parse_date
 from crawlers.look import Look
 from crawlers.newest import Reel
@@ -209,13 +209,14 @@ client_id = "0123456789"
             self.lose(self.job.url, Answer.GATED, f"no client: set client_id, and key_file or {self.key_name}")
             return
         asked = {"grant_type": "client_credentials", "client_id": options.client_id, "scope": "read"}
-        yield self.request(
+        asked_for = self.request(
             f"{self._root()}/oauth2/token",
             self.parse_token,
             method="POST",
             headers={"Content-Type": "application/x-www-form-urlencoded"},
             body=urlencode({**asked, "client_secret": self.key()}),
         )
+        yield unforwarded(asked_for)
 
     def parse_token(self, response: Response) -> Iterator[Yield]:
         """The token; it is kept in no record and no file."""

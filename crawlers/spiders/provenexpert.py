@@ -26,11 +26,11 @@ from crawlers.answers_json import (
     when,
     word,
 )
-from crawlers.api import ApiOptions
+from crawlers.api import ApiOptions, unforwarded
 from crawlers.look import Look
 from crawlers.parsing import PageFile, Parsed, ParsedItem
 from crawlers.ratings import parse_reviews
-from crawlers.review_api import ReviewApi, unforwarded
+from crawlers.review_api import ReviewApi
 from crawlers.select import first
 from pipeline.words import Answer, Kind
 

@@ -94,7 +94,7 @@ posts_per_month = 5000
 
     def _page(self, url: str, reel: Reel) -> Iterator[Yield]:
         counts = self.job.options.counts  # type: ignore[attr-defined]
-        if not self.key() or reel.pages or not counts or reel.resume is not None:
+        if not self.key() or reel.pages or not counts or reel.resuming:
             yield from self._search_page(url, reel)
             return
         asked = self._url("tweets/counts/recent", reel.name, granularity="day")

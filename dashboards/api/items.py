@@ -6,6 +6,7 @@ import hmac
 from dataclasses import replace
 from typing import Annotated, Any, NoReturn
 
+import structlog
 from fastapi import APIRouter, Header, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
@@ -22,6 +23,7 @@ from pipeline.configuration import Source
 from pipeline.item import Item
 from pipeline.secrets import SecretMissing, password
 
+log = structlog.get_logger()
 router = APIRouter(prefix="/api", tags=["items"], responses=RESPONSES)
 MOST = 1_000
 """Items of one call."""
@@ -138,7 +140,7 @@ def _shown(request: Request, house: House, authorization: str) -> frozenset[str]
     _patient(request, house)
     scheme, _, offered = authorization.partition(" ")
     tokens = {
-        name: _secret(entry, "token")
+        name: _token(entry)
         for name, entry in house.load().sources.items()
         if entry.spider == "push" and not entry.retired
     }
@@ -149,13 +151,22 @@ def _shown(request: Request, house: House, authorization: str) -> frozenset[str]
     return frozenset(found)
 
 
+def _token(entry: Source) -> str:
+    """The token of a source; one that cannot be read opens nothing, and closes nothing to others."""
+    try:
+        return _secret(entry, "token")
+    except Problem:
+        log.error("the token of a push source cannot be read", url=entry.url)
+        return ""
+
+
 def _secret(entry: Source, name: str) -> str:
     """The secret under ``NAME_file`` or ``NAME_env``; empty where none is set."""
     options = spiders()[entry.spider].Options(**entry.options)
     try:
         return password(getattr(options, f"{name}_file", None), getattr(options, f"{name}_env", "")) or ""
-    except SecretMissing as error:
-        raise Problem(503, str(error), "source") from None
+    except SecretMissing:
+        raise Problem(503, "the secret of this source cannot be read", "source") from None
 
 
 def _patient(request: Request, house: House) -> None:

@@ -204,7 +204,8 @@ def _wanted(entry: Source, defaults: Defaults, row: SourceRow | None) -> dict[st
 
 
 def _fresh(now: datetime) -> dict[str, Any]:
-    return {"state": SourceState.LEARNING.value, "state_since": now, "next_due": now, "cursor": {}}
+    begun = {"state": SourceState.LEARNING.value, "state_since": now, "next_due": now, "cursor": {}}
+    return begun | {"pace_s": None}  # rows of one statement have the same columns
 
 
 def _differs(row: SourceRow, wanted: dict[str, Any]) -> bool:

@@ -123,6 +123,8 @@ def _pairs(texts: list[str]) -> dict[str, Any]:
     return found
 
 
+@sources.command()
+@guarded
 def suggest(
     brand: Annotated[str, typer.Argument(metavar="BRAND", help="option.suggest_brand")],
     limit: Annotated[int, typer.Option("--limit", min=1, max=50, help="option.suggest_limit")] = 10,

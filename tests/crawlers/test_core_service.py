@@ -220,6 +220,12 @@ def test_a_source_nobody_visits_is_late(board: Any) -> None:
         eventually(lambda: board.row().state is SourceState.LATE)
 
 
+def test_sources_with_and_without_an_interval_of_their_own_are_taken_over_together(board: Any) -> None:
+    board.sources["second"] = {"spider": "threads", "url": f"{board.site.url}/list?second"}
+    with running(board):
+        eventually(lambda: visited(board) and visited(board, "second"))
+
+
 def test_a_failing_visit_does_not_end_the_service(board: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     board.sources["second"] = {"spider": "threads", "url": f"{board.site.url}/list?second"}
     from crawlers.visiting import Visitor

@@ -73,7 +73,7 @@ def test_the_shape_of_one_item():
     [
         (b"", "error", "empty"),
         (b"<html><title>Just a moment...</title></html>", "challenge", "browser check"),
-        (b"<?xml version='1.0'?><urlset></urlset>", "error", "no spider"),
+        (b"<?xml version='1.0'?><note></note>", "error", "no spider"),
         (b'{"data": 1}', "error", "no spider"),
         (b"<html><body><p>kurz</p></body></html>", "layout_changed", "no article text"),
     ],

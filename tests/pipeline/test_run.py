@@ -251,3 +251,15 @@ def test_a_post_that_is_edited_until_it_names_nobody_is_revised_and_counts_no_mo
     assert (mention.crawled.text, mention.analysis.opinions) == ("Beitrag zurückgezogen.", ())
     assert [len(one.mention.analysis.opinions) for one in store.history(mention.uid)] == [1, 0]
     assert (store.series("nordnetz", NOW - timedelta(hours=1), NOW), store.check()) == ([], [])
+
+
+def test_what_is_said_and_deleted_within_one_batch_is_counted_and_a_strangers_deletion_is_nothing(house):
+    pipeline, store = house[0], house[1]
+    said = item(1, "Nordnetz meldet sich nicht.")
+    fed = pipeline.feed([said, replace(said, deleted=True, text="")])
+    assert (fed.stored, fed.revised, fed.ignored) == (1, 1, 0)
+    kept = only(store)
+    assert (kept.crawled.text, kept.deleted_at) == ("", said.fetched)
+    assert [opinion.brand for opinion in kept.analysis.opinions] == ["nordnetz"]
+    stranger = item(2, "", deleted=True)
+    assert pipeline.feed([stranger]).ignored == 1

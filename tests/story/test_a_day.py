@@ -244,11 +244,11 @@ def check(folder: Path, seed: int, **sizes: Any) -> None:
 
 def test_two_hours_of_forty_sources(tmp_path: Path) -> None:
     sizes = {"hours": 2, "factor": 360, "sources": 40, "hosts": 12, "interval": 1_800, "gap": 700}
-    check(tmp_path, random.randrange(2**32), **sizes, delay=60, crawl_delay=150, retry_after=900)
+    check(tmp_path, random.randrange(2**32), **sizes, delay=180, crawl_delay=270, retry_after=900)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_a_day_of_five_hundred_sources(tmp_path: Path) -> None:
     sizes = {"hours": 24, "factor": 240, "sources": 500, "hosts": 60, "interval": 4 * 3600, "gap": 5_000}
-    check(tmp_path, random.randrange(2**32), **sizes, delay=30, crawl_delay=90, retry_after=1_800)
+    check(tmp_path, random.randrange(2**32), **sizes, delay=120, crawl_delay=200, retry_after=1_800)

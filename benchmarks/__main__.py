@@ -1,7 +1,8 @@
 """``python -m benchmarks``: all benchmarks at their default size, as tables."""
 
-from benchmarks import elasticsearch, ingest, search
+from benchmarks import crawl, elasticsearch, ingest, search
 
+crawl.main([])
 ingest.main([])
 search.main([])
 elasticsearch.main([])

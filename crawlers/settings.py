@@ -45,8 +45,8 @@ DOWNLOADER_MIDDLEWARES = {
 }
 SPIDER_MIDDLEWARES = {"crawlers.middlewares.following.FollowingMiddleware": 900}
 ITEM_PIPELINES = {"crawlers.sink.Sink": 500}
-CONCURRENT_ITEMS = 1000
-"""So that batches of 500 fill."""
+CONCURRENT_ITEMS = 8
+"""Scrapy starts so many tasks for each answer. The sink keeps an item waiting only while a batch is on its way."""
 
 DOWNLOAD_MAXSIZE = 5_000_000
 DOWNLOAD_WARNSIZE = 0

@@ -395,7 +395,8 @@ def test_user_agent_names_contact_and_organisation() -> None:
 def test_settings_of_a_visit() -> None:
     settings = for_visit(Configuration.model_validate({"crawl": {"max_bytes": 20_000, "timeout": "7s"}}))
     assert settings.getint("DOWNLOAD_MAXSIZE") == 20_000 and settings.getfloat("DOWNLOAD_TIMEOUT") == 7
-    assert settings.getint("CONCURRENT_ITEMS") >= 1000 and settings.getint("CONCURRENT_REQUESTS_PER_DOMAIN") == 1
+    assert settings.getint("CONCURRENT_ITEMS") <= 16, "Scrapy starts so many tasks for each answer"
+    assert settings.getint("CONCURRENT_REQUESTS_PER_DOMAIN") == 1
     assert not settings.getbool("HTTPCACHE_ENABLED") and not settings.getbool("TELNETCONSOLE_ENABLED")
     assert not settings.getbool("REMOTE_CONTROL_ENABLED") and not settings.getbool("HTTPPROXY_ENABLED")
 

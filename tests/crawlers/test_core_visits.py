@@ -278,3 +278,10 @@ def test_without_contact_nothing_is_crawled(board: Any) -> None:
 def test_unknown_source_is_named(board: Any) -> None:
     with pytest.raises(LookupError, match="baord"):
         board.run("baord")
+
+
+def test_full_batches_reach_the_pipeline_though_few_items_are_in_process_at_once(world: Any, pages: Any) -> None:
+    world.site.pages["/list"] = pages.listing({"a": 1_500})
+    world.site.pages["/thread/a"] = pages.posts(*range(1, 1_501))
+    assert world.visit().items == 1_500
+    assert max(world.pipeline.batches) == 500 and sum(world.pipeline.batches) == 1_500

@@ -243,6 +243,7 @@ def check(folder: Path, seed: int, **sizes: Any) -> None:
         check_cursors(plan, folder / "data")
 
 
+@pytest.mark.long
 def test_two_hours_of_forty_sources(tmp_path: Path) -> None:
     sizes = {"hours": 2, "factor": 360, "sources": 40, "hosts": 12, "interval": 1_800, "gap": 700}
     check(tmp_path, random.randrange(2**32), **sizes, delay=180, crawl_delay=270, retry_after=900)

@@ -1,7 +1,6 @@
 """The JSON of saved pages; and pages nobody meant to write."""
 
 import json
-import random
 import time
 from pathlib import Path
 
@@ -100,18 +99,6 @@ def check(name: str, body: bytes) -> None:
 @given(body=st.binary(max_size=400))
 def test_no_bytes_raise(name, body):
     check(name, body)
-
-
-@pytest.mark.parametrize("path", OWN, ids=lambda path: path.name)
-def test_no_damage_to_a_page_raises(path):
-    body, dice = path.read_bytes(), random.Random(path.name)
-    for _ in range(6):
-        damaged = bytearray(body[: dice.randrange(len(body))] if dice.random() < 0.5 else body)
-        for _ in range(dice.randrange(1, 40)):
-            if damaged:
-                damaged[dice.randrange(len(damaged))] = dice.randrange(256)
-        for name in readers():
-            check(name, bytes(damaged))
 
 
 BOMBS = {

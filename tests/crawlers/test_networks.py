@@ -386,10 +386,11 @@ def test_youtube_reads_pages_and_the_answers_that_are_not_shown():
     assert source.visit(site).items == []
 
 
-def test_a_film_without_comments_is_read_and_a_spent_quota_is_not():
-    site = {"Film0000001": 403}
+def test_a_film_that_is_gone_is_read_and_one_we_are_kept_from_or_a_spent_quota_is_not():
     source = Source(YoutubeSpider, "https://g.example", options={"videos": ["Film0000001"]})
-    assert source.visit(lambda url: site[query(url)["videoId"]]).complete
+    assert source.visit(lambda url: 404).complete
+    for status in (401, 403):
+        assert not source.visit(lambda url, status=status: status).complete
     searching = {"queries": ["nordnetz"], "quota": 99}
     run = Source(YoutubeSpider, "https://g.example", options=searching).visit(lambda url: b'{"items": []}')
     assert (run.complete, run.lost[0].answer, run.asked) == (False, Answer.RATE_LIMITED, [])

@@ -58,6 +58,7 @@ CASES = [
     (MASTODON, 422, {"error": "This method requires an authenticated user"}, GATED, "key_file"),
     ({"spider": "bluesky", "queries": ["x"]}, 401, json.loads(read("bluesky_gated.json")), GATED, "app password"),
     ({"spider": "youtube", "channels": ["UC1"]}, 403, json.loads(read("youtube_spent.json")), LIMITED, "midnight"),
+    ({"spider": "youtube", "videos": ["F1"]}, 403, json.loads(read("youtube_spent.json")), LIMITED, "midnight"),
     ({"spider": "x", "queries": ["x"]}, 401, {"title": "Unauthorized", "status": 401, "detail": "No"}, GATED, "token"),
     ({"spider": "facebook"}, 400, {"error": EXPIRED}, GATED, "needed anew"),
     ({"spider": "reddit", "client_id": "a"}, 401, {"message": "Unauthorized", "error": 401}, GATED, "client_id"),
@@ -182,3 +183,10 @@ def test_a_token_is_used_until_shortly_before_its_end():
     assert tokens.get(ask, at) is None
     assert [tokens.keep(ask, body, at) for body in (b"", b"[]", b'{"access_token": 7.5}', b"\xff")] == [None] * 4
     assert SECRET not in repr(ask) and "t2" not in repr(tokens)
+
+
+def test_a_film_whose_comments_are_turned_off_is_read(network, pages):
+    network.sources = {"board": {"spider": "youtube", "url": network.site.url, "videos": ["Film0000001"]}}
+    error = {"code": 403, "message": "off", "errors": [{"reason": "commentsDisabled"}]}
+    any_path(network, pages.reply(json.dumps({"error": error}).encode(), 403))
+    assert network.visit().complete

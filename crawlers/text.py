@@ -19,6 +19,9 @@ Element = Any
 MAX_TEXT = 200_000
 """Characters kept of one item's text; what is longer is no opinion but a dump."""
 
+MOST_ATTRIBUTES = 2_000
+"""Of one element; no page for readers has as many."""
+_LONG_TAG = re.compile(r"<[^<>]{10000,}")
 _BLOCK, _LINE = "\x1e", "\x1f"
 _BLOCKS = frozenset(
     {"address", "article", "aside", "blockquote", "center", "dd", "details", "dir", "div", "dl", "dt", "fieldset"}
@@ -81,11 +84,17 @@ def _guess(body: bytes) -> str:
     return "utf-8"
 
 
+def _bearable(tag: re.Match[str]) -> str:
+    """A tag, or a plain one in the place of one with thousands of attributes, whose time grows with their square."""
+    return tag[0] if tag[0].count("=") <= MOST_ATTRIBUTES else "<p "
+
+
 def parse_tree(text: str) -> Element:
     """The tree of an HTML page or fragment, whatever is broken in it; a page without any content gives an empty one."""
     parser = html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
     try:
-        tree = html.document_fromstring(text.encode("utf-8", "replace") or b"<html></html>", parser=parser)
+        bearable = _LONG_TAG.sub(_bearable, text)
+        tree = html.document_fromstring(bearable.encode("utf-8", "replace") or b"<html></html>", parser=parser)
     except (etree.LxmlError, ValueError, AssertionError):
         tree = html.document_fromstring(b"<html><body></body></html>")
     return tree

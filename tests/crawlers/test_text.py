@@ -55,3 +55,10 @@ def test_bytes_are_read_in_the_declared_character_set(body, headers, text):
 @pytest.mark.parametrize("markup", ["<div>" * 100_000 + "x", "<b><i>" * 50_000, "<table>" * 30_000, "<" * 100_000])
 def test_a_page_of_endless_depth_is_read_in_bounded_work(markup):
     assert isinstance(text_of(parse_tree(markup)), str)
+
+
+def test_an_element_with_thousands_of_attributes_costs_no_more_than_its_length():
+    many = " ".join(f'a{number}="x"' for number in range(400_000))
+    tree = parse_tree(f"<p {many}>vorher</p><p class='k'>nachher</p>")
+    assert [one.text for one in tree.iter("p")] == ["vorher", "nachher"]
+    assert parse_tree(f"<p title='{'a' * 50_000}'>x</p>").find(".//p").get("title") == "a" * 50_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import msgspec
 
@@ -225,8 +225,3 @@ def links_of(record: Any) -> str:
     for facet in rows_at(record, "facets")[:100]:
         found += [text_at(one, "uri") for one in rows_at(facet, "features")[:5]]
     return " ".join(part for part in found if part)
-
-
-def is_xrpc(url: str) -> bool:
-    """Whether an address is one of the interface's."""
-    return "/xrpc/" in urlsplit(url).path

@@ -33,7 +33,6 @@ _TOPIC_PATH = re.compile(r"(.*/)t/(?:[^/]*[^/\d][^/]*/)?(\d{1,12})(?:/(\d{1,9}|l
 _INSTALLED = re.compile(
     r"(?:latest|new|top|hot|unread|categories|search|posts|about|site)(?:\.json|\.rss)?/?$|(?:t|c|tag|u|posts|d)/"
 )
-_WHERE = re.compile(r"/post/(?:\d+)|#post_(\d+)")
 
 
 def parse_page(page: PageFile) -> Parsed:

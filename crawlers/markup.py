@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -18,7 +18,7 @@ import msgspec
 from crawlers.dates import Order, from_timestamp, learn_order, parse_date
 from crawlers.parsing import Links, PageFile, Parsed, ParsedItem, ThreadRow
 from crawlers.select import absolute, base_of, clean_link, first, select, tree_of
-from crawlers.text import Element, one_line, own_words, remove
+from crawlers.text import Element, one_line, own_words
 from pipeline.addresses import native_id
 from pipeline.item import Published
 from pipeline.words import Answer, Kind
@@ -115,8 +115,6 @@ class Markup:
     board_last: str = ""
     next_page: str = ""
     previous_page: str = ""
-    silent: str = ""
-    """Parts of the page that nothing is read from."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +127,6 @@ class Sheet:
     now: datetime
     zone: ZoneInfo
     order: Order = "DMY"
-    own: dict[str, str] = field(default_factory=dict)
 
     def date(self, text: str | None) -> Published:
         return parse_date(text, self.now, self.zone, order=self.order)
@@ -181,8 +178,6 @@ def parse_forum(page: PageFile, markup: Markup) -> Parsed:
         return Parsed(state=Answer.ERROR, reason="the answer is empty")
     dates = ", ".join(filter(None, (_within(markup.posts, markup.times), _within(markup.rows, markup.row_last))))
     sheet = sheet_of(page, dates)
-    for part in select(sheet.tree, markup.silent) if markup.silent else ():
-        remove(part)
     posts = tuple(_posts(sheet, markup))
     if posts:
         return thread_page(sheet, posts, markup)

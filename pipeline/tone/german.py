@@ -13,8 +13,9 @@ from itertools import compress
 
 from pipeline.tone.engine import CAPITALS, Score, combine
 from pipeline.tone.english import Vocabulary, load_vocabulary
-from pipeline.tone.lexicon import SHORTEST_HEAD, Lexicon, Phrase, german_lexicon
+from pipeline.tone.lexicon import SHORTEST_HEAD, Lexicon, german_lexicon
 from pipeline.tone.mask import MASK
+from pipeline.tone.phrases import longest
 from pipeline.tone.tokens import caps_differ
 
 FORWARD = 4
@@ -25,6 +26,10 @@ LONGEST_WORD = 40
 """Longer words are not taken apart."""
 REMEMBERED = 50_000
 """Words whose valence is remembered: most of what is written is said in these."""
+APART = 12
+"""How far behind a verb its particle may stand."""
+PHRASE = "ʘ"
+"""Stands on the last place of a phrase that was found: a word that no lexicon knows."""
 UNREAL = 0.2
 """What is left of praise that is only wished for (wäre schön)."""
 
@@ -40,6 +45,7 @@ _WISH = frozenset(
 _WISHING = frozenset({"wünsche", "wünschte", "hoffe", "hoffentlich", "hoffen", "falls"})
 _WISHES = _WISH | _WISHING
 _TURNS_BACK = frozenset({"nicht", "nichts", "nie", "niemals", "ned", "net", "nich", "nimmer", "kaum"})
+_AFTER_PARTICLE = _CLAUSE | {"und", "oder", "weil", "wenn", "als", "wie", "sondern", "aber"}
 _AND = frozenset({"und", "oder", "noch", "sehr", "so"})
 _FADE = (1.0, 0.95, 0.9)
 
@@ -62,8 +68,6 @@ class German:
         self._known = lexicon or german_lexicon()
         self._signs = _signs(vocabulary or load_vocabulary(), self._known.emoji)
         self._word = lru_cache(REMEMBERED)(self._look_up)
-        self._lengths = {first: sorted({*map(len, phrases)}) for first, phrases in self._known.idioms.items()}
-        self._seconds = {first: {phrase[1:2] for phrase in phrases} for first, phrases in self._known.idioms.items()}
 
     def score(self, text: str) -> Score:
         """The score of one text; compound is on VADER's scale."""
@@ -72,6 +76,7 @@ class German:
         valences = list(map(self._word, lowered))
         self._emphasise(words, valences)
         self._idioms(words, lowered, valences)
+        self._particles(words, lowered, valences)
         self._boost(lowered, valences)
         self._negate(lowered, valences)
         self._wish(lowered, valences)
@@ -117,27 +122,46 @@ class German:
 
     def _idioms(self, words: list[str], lowered: list[str], valences: list[float]) -> None:
         """A known phrase gets its own valence, on its last place; its words count no more by themselves."""
-        if self._lengths.keys().isdisjoint(lowered):
+        begins = self._known.idioms.words
+        if begins.keys().isdisjoint(lowered):
             return
         for at, word in enumerate(lowered):  # words of a phrase that was found are masked, and begin no other
-            seconds = self._seconds.get(word)
-            if seconds is None or not (() in seconds or tuple(lowered[at + 1 : at + 2]) in seconds):
+            if word not in begins:
                 continue
-            phrase, value = self._idiom_at(lowered, at)
-            if phrase:
-                end = at + len(phrase)
-                valences[at:end] = [0.0] * (len(phrase) - 1) + [value]
-                words[end - 1] = " ".join(words[at:end])
-                lowered[at:end] = [MASK] * len(phrase)
+            found = longest(self._known.idioms, lowered, at, _CLAUSE)
+            if found is None:
+                continue
+            places, meaning = found
+            last = places[-1]
+            words[last] = " ".join(words[at : last + 1])
+            for place in places:
+                valences[place] = 0.0
+                lowered[place] = MASK
+            if isinstance(meaning, str):
+                lowered[last] = meaning
+            else:
+                valences[last] = meaning
+                lowered[last] = PHRASE
 
-    def _idiom_at(self, words: list[str], at: int) -> tuple[Phrase, float]:
-        """The longest phrase that stands here, if any."""
-        candidates = self._known.idioms[words[at]]
-        for length in reversed(self._lengths[words[at]]):
-            phrase = tuple(words[at : at + length])
-            if phrase in candidates:
-                return phrase, candidates[phrase]
-        return (), 0.0
+    def _particles(self, words: list[str], lowered: list[str], valences: list[float]) -> None:
+        """A separable verb gets its valence where its particle ends the clause: zockt einen nur ab."""
+        separable = self._known.separable
+        if separable.keys().isdisjoint(lowered):
+            return
+        for at, word in enumerate(lowered):
+            particles = separable.get(word)
+            if particles is None:
+                continue
+            for place in range(at + 1, min(at + 1 + APART, len(lowered))):
+                if lowered[place] in _CLAUSE:
+                    break
+                if lowered[place] in particles and (place + 1 == len(lowered) or lowered[place + 1] in _AFTER_PARTICLE):
+                    valences[at], valences[place] = 0.0, particles[lowered[place]]
+                    words[place] = " ".join(
+                        (words[at], words[place]) if place == at + 1 else (words[at], "…", words[place])
+                    )
+                    lowered[place] = PHRASE
+                    break
 
     @staticmethod
     def _emphasise(words: list[str], valences: list[float]) -> None:

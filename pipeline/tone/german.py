@@ -133,6 +133,7 @@ class German:
                 continue
             places, meaning = found
             last = places[-1]
+            final = lowered[last] if lowered[last] in self._known.negators else PHRASE
             words[last] = " ".join(words[at : last + 1])
             for place in places:
                 valences[place] = 0.0
@@ -141,7 +142,7 @@ class German:
                 lowered[last] = meaning
             else:
                 valences[last] = meaning
-                lowered[last] = PHRASE
+                lowered[last] = final
 
     def _particles(self, words: list[str], lowered: list[str], valences: list[float]) -> None:
         """A separable verb gets its valence where its particle ends the clause: zockt einen nur ab."""

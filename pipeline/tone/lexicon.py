@@ -96,7 +96,7 @@ def _add(lexicon: Lexicon, section: str, line: str) -> None:
         return
     value, *entries = line.split()
     if section == "sets":
-        lexicon.sets[value] = sorted(with_digraphs(entries))
+        lexicon.sets |= dict.fromkeys(spellings(value), sorted(with_digraphs(entries)))
     elif section == "idioms":
         _add_idiom(lexicon, [entry.lower() for entry in entries], value)
     elif section == "emoji":

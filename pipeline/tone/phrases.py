@@ -30,9 +30,11 @@ Found = tuple[tuple[int, ...], Meaning]
 
 
 def add_phrase(root: Node, tokens: Sequence[str], meaning: Meaning, sets: Mapping[str, Sequence[str]]) -> None:
-    """Adds a phrase in the notation above. Raises KeyError for an unknown set, ValueError for a gap at an end."""
-    if tokens[0].startswith("*") or tokens[-1] == "*":
+    """Adds a phrase in the notation above. Raises KeyError for an unknown set, ValueError for what is no phrase."""
+    if tokens[0] == "*" or tokens[-1] == "*":
         raise ValueError("a gap needs a word on both sides")
+    if sum(token != "*" and not token.endswith("?") for token in tokens) < 2:
+        raise ValueError("a phrase has two words at least that are always there")
     nodes = [root]
     for token in tokens:
         nodes = _step(nodes, token, sets)

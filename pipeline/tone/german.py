@@ -11,11 +11,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import compress
 
+from pipeline.tone.clauses import BUT, CLAUSE, address, compare, contrast, negated, wish
 from pipeline.tone.engine import CAPITALS, Score, combine
 from pipeline.tone.english import Vocabulary, load_vocabulary
+from pipeline.tone.inflection import listed
+from pipeline.tone.irony import ironic
 from pipeline.tone.lexicon import SHORTEST_HEAD, Lexicon, german_lexicon
 from pipeline.tone.mask import MASK
 from pipeline.tone.phrases import longest
+from pipeline.tone.ratings import MAY_BEGIN, RATING, rating
 from pipeline.tone.tokens import caps_differ
 
 FORWARD = 4
@@ -30,23 +34,29 @@ APART = 12
 """How far behind a verb its particle may stand."""
 PHRASE = "ʘ"
 """Stands on the last place of a phrase that was found: a word that no lexicon knows."""
-UNREAL = 0.2
-"""What is left of praise that is only wished for (wäre schön)."""
+TAKEN = "∅"
+"""Stands for the other words of such a phrase."""
 
-_TOKEN = re.compile(r"[A-Za-zÄÖÜäöüßéèáàç]+(?:['’][A-Za-z]+)?|[.!?;:,…()\n]|\S")
-_STOPS = frozenset(".!?;:…\n")
-_CLAUSE = _STOPS | {",", "(", ")"}
-_BUT = frozenset({"aber", "jedoch", "allerdings", "sondern", "dennoch", "trotzdem"})
-_ALTHOUGH = frozenset({"obwohl", "obgleich", "wenngleich", "obschon", "trotz"})
-_TURNS = _BUT | _ALTHOUGH
-_WISH = frozenset(
-    {"wäre", "waere", "wären", "waeren", "würde", "wuerde", "würden", "wuerden", "hätte", "hätten", "haette"}
-)
-_WISHING = frozenset({"wünsche", "wünschte", "hoffe", "hoffentlich", "hoffen", "falls"})
-_WISHES = _WISH | _WISHING
+_WORD = r"[A-Za-zÄÖÜäöüßéèáàç]+"
+_TOKEN = re.compile(rf"{_WORD}(?:'[A-Za-z]+)?|[.!?;:,…()\n·]|[\"„“”»«]{_WORD}(?: {_WORD})?[\"“”«»]|\S")
+_QUOTES = '"„“”»«'
+_STRETCHED = re.compile(r"([A-Za-zäöü])\1\1", re.IGNORECASE)
+_LETTERS = re.compile(r"(.)\1{2,}")
+_APOSTROPHES = str.maketrans("’‘ʼ´`", "'" * 5)
+_CLAIMS = listed("""
+    service kundenservice kundendienst support hilfe experte experten fachmann fachleute fachkräfte beratung berater
+    qualität premium flatrate highspeed kulanz garantie angebot schnäppchen profi profis spezialist spezialisten komfort
+    techniker kundenbetreuung betreuung unlimited unbegrenzt
+""")
+"""What a firm says of itself: in quotes it is not believed."""
+CLAIMED = -1.4
+STRETCH = 0.4
+"""What a stretched word gains (sooo schleeecht)."""
 _TURNS_BACK = frozenset({"nicht", "nichts", "nie", "niemals", "ned", "net", "nich", "nimmer", "kaum"})
-_AFTER_PARTICLE = _CLAUSE | {"und", "oder", "weil", "wenn", "als", "wie", "sondern", "aber"}
-_AND = frozenset({"und", "oder", "noch", "sehr", "so"})
+_COPULA = listed("bin bist ist sind war waren is wars war's ists ist's fand finde macht sieht")
+_AFTER_PARTICLE = CLAUSE | {"und", "oder", "weil", "wenn", "als", "wie", "sondern", "aber"}
+_AND = frozenset({"und", "oder", "noch", "sehr", "so", "auch"})
+_SIGNS = CLAUSE | {MASK}
 _FADE = (1.0, 0.95, 0.9)
 
 
@@ -71,34 +81,66 @@ class German:
 
     def score(self, text: str) -> Score:
         """The score of one text; compound is on VADER's scale."""
+        text = text.translate(_APOSTROPHES) if not text.isascii() else text
         words = self._tokens(text)
         lowered = list(map(str.lower, words))
+        stretched = self._unstretch(lowered) if _STRETCHED.search(text) else []
         valences = list(map(self._word, lowered))
+        for at in stretched:
+            valences[at] += STRETCH if valences[at] > 0 else -STRETCH if valences[at] < 0 else 0.0
         self._emphasise(words, valences)
+        address(lowered, words, valences)
         self._idioms(words, lowered, valences)
         self._particles(words, lowered, valences)
         self._boost(lowered, valences)
         self._negate(lowered, valences)
-        self._wish(lowered, valences)
-        _contrast(lowered, valences)
-        kept = [word not in _CLAUSE for word in words]
+        wish(lowered, valences)
+        compare(lowered, valences, self._known.comparatives, self._known.negators)
+        contrast(lowered, valences)
+        ironic(text, lowered, valences)
+        kept = [word not in CLAUSE and word != MASK for word in words]
         return combine(list(compress(valences, kept)), list(compress(words, kept)), text)
 
     def _tokens(self, text: str) -> list[str]:
-        """Words, clause marks, emoji and emoticons, in order."""
+        """Words, clause marks, masked names, ratings, emoji and emoticons, in order."""
+        if MAY_BEGIN.isdisjoint(text):
+            return self._tokens_unrated(text)
+        tokens: list[str] = []
+        done = 0
+        for found in RATING.finditer(text):
+            tokens += [*self._tokens_unrated(text[done : found.start()]), found[0]]
+            done = found.end()
+        return tokens + self._tokens_unrated(text[done:])
+
+    def _tokens_unrated(self, text: str) -> list[str]:
         pieces = [text] if self._signs.begins.isdisjoint(text) else self._signs.pattern.split(text)
         tokens: list[str] = []
         for piece in pieces:
             if piece in self._signs.emoji or (piece and piece.lower() in self._signs.emoticons):
                 tokens.append(piece)
             else:
-                tokens += [token for token in _TOKEN.findall(piece) if token[0].isalpha() or token in _CLAUSE]
+                tokens += [
+                    token for token in _TOKEN.findall(piece) if len(token) > 1 or token.isalpha() or token in _SIGNS
+                ]
         return tokens
+
+    def _unstretch(self, lowered: list[str]) -> list[int]:
+        """Brings stretched words back to what they are (suuuper, sooo), and says where they stand."""
+        places: list[int] = []
+        for at, word in enumerate(lowered):
+            if _STRETCHED.search(word):
+                once, twice = _LETTERS.sub(r"\1", word), _LETTERS.sub(r"\1\1", word)
+                lowered[at] = twice if self._knows(twice) and not self._knows(once) else once
+                places.append(at)
+        return places
+
+    def _knows(self, word: str) -> bool:
+        return word in self._known.negators or word in self._known.boosters or self._word(word) != 0
 
     def _look_up(self, word: str) -> float:
         """The valence of a word by itself: as it stands, else as a compound of something known."""
-        if not word[0].isalpha():
-            return self._signs.emoji.get(word, self._signs.emoticons.get(word, 0.0))
+        if not word[0].isalpha() or " " in word:
+            return self._sign(word)
         known = self._known
         if word in known.negators:
             return 0.0
@@ -106,6 +148,16 @@ class German:
             return known.valences.get(word, 0.0)
         sign = self._signs.emoticons.get(word)
         return sign if sign is not None else self._compound(word)
+
+    def _sign(self, word: str) -> float:
+        """The valence of what is no word: an emoji or emoticon, a rating, a word in quotes."""
+        if (value := self._signs.emoji.get(word, self._signs.emoticons.get(word))) is not None:
+            return value
+        if word[0] in _QUOTES:
+            inner = word[1:-1].split()
+            value = sum(map(self._look_up, inner))
+            return negated(value) if value > 0 else value or (CLAIMED if not _CLAIMS.isdisjoint(inner) else 0.0)
+        return rating(word)
 
     def _compound(self, word: str) -> float:
         """The valence of a compound: that of its head (Totalausfall), else of a telling first part (Scheiß…)."""
@@ -128,7 +180,7 @@ class German:
         for at, word in enumerate(lowered):  # words of a phrase that was found are masked, and begin no other
             if word not in begins:
                 continue
-            found = longest(self._known.idioms, lowered, at, _CLAUSE)
+            found = longest(self._known.idioms, lowered, at, CLAUSE)
             if found is None:
                 continue
             places, meaning = found
@@ -137,9 +189,10 @@ class German:
             words[last] = " ".join(words[at : last + 1])
             for place in places:
                 valences[place] = 0.0
-                lowered[place] = MASK
+                lowered[place] = TAKEN
             if isinstance(meaning, str):
                 lowered[last] = meaning
+                valences[last] = self._word(meaning)
             else:
                 valences[last] = meaning
                 lowered[last] = final
@@ -154,7 +207,7 @@ class German:
             if particles is None:
                 continue
             for place in range(at + 1, min(at + 1 + APART, len(lowered))):
-                if lowered[place] in _CLAUSE:
+                if lowered[place] in CLAUSE:
                     break
                 if lowered[place] in particles and (place + 1 == len(lowered) or lowered[place + 1] in _AFTER_PARTICLE):
                     valences[at], valences[place] = 0.0, particles[lowered[place]]
@@ -182,7 +235,7 @@ class German:
             if not valence:
                 continue
             for distance in range(1, min(3, at) + 1):
-                if words[at - distance] in _CLAUSE:
+                if words[at - distance] in CLAUSE:
                     break
                 step = self._known.boosters.get(words[at - distance], 0.0) * _FADE[distance - 1]
                 valences[at] += step if valence > 0 else -step
@@ -193,9 +246,8 @@ class German:
             return
         turned: set[int] = set()
         for at, word in enumerate(words):
-            if word not in self._known.negators or words[at + 1 : at + 2] == ["nur"]:
-                continue
-            turned |= self._reach(words, valences, at)
+            if word in self._known.negators:
+                turned |= self._reach(words, valences, at)
         for at in turned:
             valences[at] = negated(valences[at])
 
@@ -203,64 +255,36 @@ class German:
         """The places that the negator at a place turns."""
         reached: set[int] = set()
         for place in range(at + 1, min(at + 1 + FORWARD, len(words))):
-            if _ends_reach(words[place]) or (reached and not valences[place] and words[place] not in _AND):
+            if _ends_reach(words[place]):
                 break
-            if valences[place] and words[place][0].isalpha():
+            if valences[place] and words[place][0].isalnum():
                 reached.add(place)
+            elif reached and words[place] not in _AND and words[place] not in self._known.boosters:
+                break
         if words[at] in _TURNS_BACK:
-            for place in range(at - 1, max(at - 1 - BACKWARD, -1), -1):
-                if _ends_reach(words[place]):
-                    break
-                if valences[place] and words[place] in self._known.verbs:
-                    reached.add(place)
+            reached |= self._reach_back(words, valences, at)
         return reached
 
-    def _wish(self, words: list[str], valences: list[float]) -> None:
-        """Praise that is only wished for counts less."""
-        if _WISHES.isdisjoint(words):
-            return
-        unreal = False
-        for at, word in enumerate(words):
-            if word in _STOPS:
-                unreal = False
-            elif word in _WISHES:
-                unreal = True
-            elif unreal and valences[at] > 0:
-                valences[at] *= UNREAL
+    def _reach_back(self, words: list[str], valences: list[float], at: int) -> set[int]:
+        """Verbs before a "nicht", and the word the clause begins with, if "nicht" ends it (zufrieden bin ich nicht)."""
+        reached: set[int] = set()
+        start = at
+        for place in range(at - 1, max(at - 1 - BACKWARD, -1), -1):
+            if _ends_reach(words[place]):
+                break
+            start = place
+            if valences[place] and words[place] in self._known.verbs:
+                reached.add(place)
+        start += words[start] in self._known.boosters
+        fronted = valences[start] > 0 and words[start + 1] in _COPULA if start < at else False
+        if fronted and (at + 1 == len(words) or words[at + 1] in CLAUSE):
+            reached.add(start)
+        return reached
 
 
 def _ends_reach(word: str) -> bool:
     """Whether a negation does not go beyond this word."""
-    return word in _CLAUSE or word in _BUT
-
-
-def negated(valence: float) -> float:
-    """A denied valence: "nicht gut" is about bad, "nicht schlecht" is only mildly good."""
-    return -0.74 * valence - 0.4 if valence > 0 else -0.5 * valence
-
-
-def _contrast(words: list[str], valences: list[float]) -> None:
-    """Within a sentence, what precedes "aber" counts half and what follows it one and a half; so with "obwohl"."""
-    if _TURNS.isdisjoint(words):
-        return
-    start = 0
-    for at in range(len(words) + 1):
-        if at == len(words) or words[at] in _STOPS:
-            _contrast_in(words, valences, start, at)
-            start = at + 1
-
-
-def _contrast_in(words: list[str], valences: list[float], start: int, end: int) -> None:
-    pivot = next((at for at in range(start, end) if words[at] in _BUT), None)
-    if pivot is not None:
-        for at in range(start, end):
-            valences[at] *= 0.5 if at < pivot else 1.5
-        return
-    concession = next((at for at in range(start, end) if words[at] in _ALTHOUGH), None)
-    if concession is not None:
-        stop = next((at for at in range(concession, end) if words[at] == ","), end)
-        for at in range(concession, stop):
-            valences[at] *= 0.5
+    return word in CLAUSE or word in BUT
 
 
 def _signs(vocabulary: Vocabulary, own: Mapping[str, float]) -> _Signs:

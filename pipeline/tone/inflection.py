@@ -113,3 +113,8 @@ def spellings(form: str) -> tuple[str, str, str]:
 def with_digraphs(forms: Iterable[str]) -> set[str]:
     """The forms in all their spellings."""
     return {spelled for form in forms for spelled in spellings(form)}
+
+
+def listed(words: str) -> frozenset[str]:
+    """The words of a list that is written out, in all their spellings."""
+    return frozenset(with_digraphs(words.split()))

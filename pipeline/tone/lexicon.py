@@ -71,6 +71,7 @@ def read_lexicon(content: str) -> Lexicon:
             _add(lexicon, section, line)
         except (ValueError, KeyError, IndexError) as error:
             raise LexiconError(f"line {number}: {line!r} cannot be read in [{section}]: {error}") from error
+    lexicon.comparatives |= set(lexicon.sets.get("comparatives", ()))
     for word, valence in lexicon.lemmas.items():
         for spelled in with_digraphs([word]):
             lexicon.valences[spelled] = valence

@@ -1,0 +1,112 @@
+"""Marks of irony in German: what turns praise into its opposite. Irony without a mark is not seen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from pipeline.tone.clauses import BUT, CLAUSE, sentences
+from pipeline.tone.inflection import listed
+
+TURN = -0.8
+"""What is left of praise that is not meant."""
+_DECLARED = re.compile(
+    r"(?:^|(?<=\s))/[si](?=\s|$)|[*#(<\[/]\s?(?:ironi|sarkas|zynis)|(?:ironie|sarkasmus)[ -]?(?:off|aus|ende|modus)",
+    re.IGNORECASE,
+)
+_FACES = frozenset("🙄🤡🤦🙃🫠")
+_OPENERS = listed("""
+    toll super klasse prima wunderbar großartig herrlich genial perfekt glückwunsch bravo spitze danke
+    fantastisch hervorragend schön fein sauber läuft respekt chapeau applaus top exzellent nice merci hurra juhu yay
+""")
+_AGAIN = listed("""
+    wieder wiedermal schon mal erneut immer noch nochmal jetzt seit nach nur erst kein keine keinen wenn
+    dass trotz heute nichts niemand nicht auch
+""")
+_THANKS = listed("danke dank dankeschön merci glückwunsch gratulation gratuliere bravo lob kompliment")
+_FOR = listed("für zu zur zum")
+_RELIEF = listed("weg vorbei erledigt überstanden beseitigt behoben gelöst geschafft ende los")
+_LEAST = -1.2
+"""How bad it must be for praise before it to be irony."""
+_SHORT = 4
+
+
+def ironic(text: str, words: Sequence[str], valences: list[float]) -> None:
+    """Turns praise that a mark, a face, or what follows it shows not to be meant."""
+    if max(valences, default=0.0) <= 0:
+        return
+    if _DECLARED.search(text):
+        _turn(valences, 0, len(valences))
+        return
+    if not _FACES.isdisjoint(words):
+        _rolled_eyes(words, valences)
+    if min(valences) < 0:
+        _openers(words, valences)
+        _thanks(words, valences)
+
+
+def _turn(valences: list[float], start: int, end: int) -> None:
+    for at in range(start, end):
+        if valences[at] > 0:
+            valences[at] *= TURN
+
+
+def _rolled_eyes(words: Sequence[str], valences: list[float]) -> None:
+    """A face that mocks turns the praise of its sentence, or of the one before if it stands alone."""
+    before = (0, 0)
+    for start, end in sentences(words):
+        faces = [at for at in range(start, end) if words[at] in _FACES]
+        if faces and faces[0] == start:
+            _turn(valences, *before)
+        if faces:
+            _turn(valences, start, end)
+        before = (start, end)
+
+
+def _openers(words: Sequence[str], valences: list[float]) -> None:
+    """ "Toll, wieder kein Netz": short praise, then only complaint."""
+    if _OPENERS.isdisjoint(words):
+        return
+    spans = list(sentences(words))
+    for number, (start, end) in enumerate(spans):
+        comma = next((at for at in range(start, min(start + _SHORT + 1, end)) if words[at] == ","), None)
+        close = end if comma is None else comma
+        praised = close - start <= _SHORT and any(
+            words[at] in _OPENERS and valences[at] > 0 for at in range(start, close)
+        )
+        if not praised:
+            continue
+        if comma is not None:
+            rest = (comma + 1, end)
+        elif number + 1 < len(spans) and spans[number + 1][0] - end <= 3:
+            rest = spans[number + 1]
+        else:
+            continue
+        if _only_complains(words, valences, *rest):
+            _turn(valences, start, close)
+
+
+def _only_complains(words: Sequence[str], valences: Sequence[float], start: int, end: int) -> bool:
+    part = words[start:end]
+    marked = not _AGAIN.isdisjoint(part[:3])
+    turned = not BUT.isdisjoint(part) or not _RELIEF.isdisjoint(part)
+    values = valences[start:end]
+    return marked and not turned and sum(values) <= _LEAST and max(values, default=0.0) <= 0
+
+
+def _thanks(words: Sequence[str], valences: list[float]) -> None:
+    """ "Danke für die Verspätung", "Glückwunsch zum Totalausfall"."""
+    if _THANKS.isdisjoint(words):
+        return
+    for at, word in enumerate(words):
+        if word not in _THANKS or valences[at] <= 0:
+            continue
+        reason = next((place for place in range(at + 1, min(at + 4, len(words))) if words[place] in _FOR), None)
+        if reason is None:
+            continue
+        for place in range(reason + 1, min(reason + 5, len(words))):
+            if words[place] in CLAUSE or valences[place] > 0:
+                break
+            if valences[place] <= _LEAST:
+                valences[at] *= TURN
+                break

@@ -14,12 +14,13 @@ STOPS = frozenset(".!?;:…\n")
 CLAUSE = STOPS | {",", "(", ")"}
 BUT = frozenset({"aber", "jedoch", "allerdings", "sondern", "dennoch", "trotzdem"})
 _ALTHOUGH = frozenset({"obwohl", "obgleich", "wenngleich", "obschon", "trotz"})
-_TURNS = BUT | _ALTHOUGH
-_WISHES = listed("wäre wären würde würden hätte hätten wünsche wünschte hoffe hoffentlich hoffen falls")
+TURNS = BUT | _ALTHOUGH
+WISHES = listed("wäre wären würde würden hätte hätten wünsche wünschte hoffe hoffentlich hoffen falls")
 _ARTICLES = listed("der die das den dem des bei beim mit von vom zur zum in im")
 _ELSEWHERE = listed("konkurrenz woanders anderswo mitbewerber mitbewerbern wettbewerber wettbewerb konkurrenten")
 _OTHERS = listed("anderen andern andere anderem anderer")
-_DEAR = listed("liebe lieber liebes liebste liebster")
+DEAR = listed("liebe lieber liebes liebste liebster")
+COMPARES = _ELSEWHERE | _OTHERS | {"als"}
 _GREETINGS = listed("hallo hi hey na moin servus sehr und an ihr ach tja")
 UNREAL = 0.1
 """What is left of praise that is only wished for (wäre schön)."""
@@ -47,10 +48,8 @@ def sentences(words: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 def wish(words: Sequence[str], valences: list[float]) -> None:
     """Praise that is only wished for counts less."""
-    if _WISHES.isdisjoint(words):
-        return
     for start, end in sentences(words):
-        first = next((at for at in range(start, end) if words[at] in _WISHES), end)
+        first = next((at for at in range(start, end) if words[at] in WISHES), end)
         for at in range(first, end):
             if valences[at] > 0:
                 valences[at] *= UNREAL
@@ -58,8 +57,6 @@ def wish(words: Sequence[str], valences: list[float]) -> None:
 
 def contrast(words: Sequence[str], valences: list[float]) -> None:
     """Within a sentence, what precedes "aber" counts half and what follows it one and a half; so with "obwohl"."""
-    if _TURNS.isdisjoint(words):
-        return
     for start, end in sentences(words):
         _contrast_in(words, valences, start, end)
 
@@ -85,7 +82,7 @@ def compare(
         for at, word in enumerate(words):
             if word == "als" and _names(words, at):
                 _turn_lead(words, valences, at, comparatives, negators)
-    if not (_ELSEWHERE.isdisjoint(words) and _OTHERS.isdisjoint(words)):
+    if not (_ELSEWHERE | _OTHERS).isdisjoint(words):
         for start, end in sentences(words):
             _elsewhere(words, valences, start, end, comparatives)
 
@@ -136,9 +133,7 @@ def _elsewhere(words: Sequence[str], valences: list[float], start: int, end: int
 
 def address(words: Sequence[str], written: Sequence[str], valences: list[float]) -> None:
     """ "Liebe Bahn" is a form of address: "liebe" before a name, where a clause begins, counts nothing."""
-    if _DEAR.isdisjoint(words):
-        return
     for at, word in enumerate(words[:-1]):
         begins = at == 0 or words[at - 1] in CLAUSE or words[at - 1] in _GREETINGS
-        if word in _DEAR and begins and (words[at + 1] == MASK or written[at + 1][:1].isupper()):
+        if word in DEAR and begins and (words[at + 1] == MASK or written[at + 1][:1].isupper()):
             valences[at] = 0.0

@@ -6,12 +6,11 @@ Nothing of the English lexicon is used but what is no word: emoticons, and the v
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import compress
 
-from pipeline.tone.clauses import BUT, CLAUSE, address, compare, contrast, negated, wish
+from pipeline.tone.clauses import BUT, CLAUSE, COMPARES, DEAR, TURNS, WISHES, address, compare, contrast, negated, wish
 from pipeline.tone.engine import CAPITALS, Score, combine
 from pipeline.tone.english import Vocabulary, load_vocabulary
 from pipeline.tone.inflection import listed
@@ -19,7 +18,7 @@ from pipeline.tone.irony import ironic
 from pipeline.tone.lexicon import SHORTEST_HEAD, Lexicon, german_lexicon
 from pipeline.tone.mask import MASK
 from pipeline.tone.phrases import longest
-from pipeline.tone.ratings import MAY_BEGIN, RATING, rating
+from pipeline.tone.ratings import rating, ratings
 from pipeline.tone.tokens import caps_differ
 
 FORWARD = 4
@@ -38,11 +37,9 @@ TAKEN = "∅"
 """Stands for the other words of such a phrase."""
 
 _WORD = r"[A-Za-zÄÖÜäöüßéèáàç]+"
-_TOKEN = re.compile(rf"{_WORD}(?:'[A-Za-z]+)?|[.!?;:,…()\n·]|[\"„“”»«]{_WORD}(?: {_WORD})?[\"“”«»]|\S")
+_TOKEN = re.compile(rf"{_WORD}(?:'[A-Za-z]+)?|[.!?;:,…()\n·]|[\"„“”»«]{_WORD}(?: {_WORD})?[\"“”«»]")
 _QUOTES = '"„“”»«'
-_STRETCHED = re.compile(r"([A-Za-zäöü])\1\1", re.IGNORECASE)
-_LETTERS = re.compile(r"(.)\1{2,}")
-_APOSTROPHES = str.maketrans("’‘ʼ´`", "'" * 5)
+_LETTERS = re.compile(r"([a-zäöüß])\1{2,}")
 _CLAIMS = listed("""
     service kundenservice kundendienst support hilfe experte experten fachmann fachleute fachkräfte beratung berater
     qualität premium flatrate highspeed kulanz garantie angebot schnäppchen profi profis spezialist spezialisten komfort
@@ -71,46 +68,68 @@ class _Signs:
     """What each of them begins with: a text without these has none."""
 
 
+class _Remembered(dict[str, float]):
+    """The valences of words that occurred; it forgets them all, and those of ``besides``, when they are too many."""
+
+    def __init__(self, look_up: Callable[[str], float], besides: dict[str, str]) -> None:
+        super().__init__()
+        self._look_up = look_up
+        self._besides = besides
+
+    def __missing__(self, word: str) -> float:
+        if len(self) >= REMEMBERED:
+            self.clear()
+            self._besides.clear()
+        value = self[word] = self._look_up(word)
+        return value
+
+
 class German:
     """Scores German texts."""
 
     def __init__(self, lexicon: Lexicon | None = None, vocabulary: Vocabulary | None = None) -> None:
         self._known = lexicon or german_lexicon()
         self._signs = _signs(vocabulary or load_vocabulary(), self._known.emoji)
-        self._word = lru_cache(REMEMBERED)(self._look_up)
+        self._plain: dict[str, str] = {}
+        self._word = _Remembered(self._look_up, self._plain)
 
     def score(self, text: str) -> Score:
         """The score of one text; compound is on VADER's scale."""
-        text = text.translate(_APOSTROPHES) if not text.isascii() else text
+        if not text.isascii():
+            text = text.replace("’", "'").replace("‘", "'").replace("´", "'")
         words = self._tokens(text)
         lowered = list(map(str.lower, words))
-        stretched = self._unstretch(lowered) if _STRETCHED.search(text) else []
-        valences = list(map(self._word, lowered))
-        for at in stretched:
-            valences[at] += STRETCH if valences[at] > 0 else -STRETCH if valences[at] < 0 else 0.0
+        valences = [self._word[word] for word in lowered]
+        if self._plain and not self._plain.keys().isdisjoint(lowered):
+            self._unstretch(lowered, valences)
+        present = set(lowered)
         self._emphasise(words, valences)
-        address(lowered, words, valences)
-        self._idioms(words, lowered, valences)
-        self._particles(words, lowered, valences)
+        if not DEAR.isdisjoint(present):
+            address(lowered, words, valences)
+        self._idioms(words, lowered, valences, present)
+        if not self._known.separable.keys().isdisjoint(present):
+            self._particles(words, lowered, valences)
         self._boost(lowered, valences)
-        self._negate(lowered, valences)
-        wish(lowered, valences)
-        compare(lowered, valences, self._known.comparatives, self._known.negators)
-        contrast(lowered, valences)
-        ironic(text, lowered, valences)
-        kept = [word not in CLAUSE and word != MASK for word in words]
+        if not self._known.negators.isdisjoint(present):
+            self._negate(lowered, valences)
+        if not WISHES.isdisjoint(present):
+            wish(lowered, valences)
+        if not COMPARES.isdisjoint(present):
+            compare(lowered, valences, self._known.comparatives, self._known.negators)
+        if not TURNS.isdisjoint(present):
+            contrast(lowered, valences)
+        ironic(text, lowered, valences, present)
+        kept = [word not in _SIGNS for word in words]
         return combine(list(compress(valences, kept)), list(compress(words, kept)), text)
 
     def _tokens(self, text: str) -> list[str]:
         """Words, clause marks, masked names, ratings, emoji and emoticons, in order."""
-        if MAY_BEGIN.isdisjoint(text):
-            return self._tokens_unrated(text)
         tokens: list[str] = []
         done = 0
-        for found in RATING.finditer(text):
+        for found in ratings(text):
             tokens += [*self._tokens_unrated(text[done : found.start()]), found[0]]
             done = found.end()
-        return tokens + self._tokens_unrated(text[done:])
+        return tokens + self._tokens_unrated(text[done:] if done else text)
 
     def _tokens_unrated(self, text: str) -> list[str]:
         pieces = [text] if self._signs.begins.isdisjoint(text) else self._signs.pattern.split(text)
@@ -119,35 +138,39 @@ class German:
             if piece in self._signs.emoji or (piece and piece.lower() in self._signs.emoticons):
                 tokens.append(piece)
             else:
-                tokens += [
-                    token for token in _TOKEN.findall(piece) if len(token) > 1 or token.isalpha() or token in _SIGNS
-                ]
+                tokens += _TOKEN.findall(piece)
         return tokens
 
-    def _unstretch(self, lowered: list[str]) -> list[int]:
-        """Brings stretched words back to what they are (suuuper, sooo), and says where they stand."""
-        places: list[int] = []
+    def _unstretch(self, lowered: list[str], valences: list[float]) -> None:
+        """Brings stretched words back to what they are (suuuper, sooo); they weigh a little more."""
         for at, word in enumerate(lowered):
-            if _STRETCHED.search(word):
-                once, twice = _LETTERS.sub(r"\1", word), _LETTERS.sub(r"\1\1", word)
-                lowered[at] = twice if self._knows(twice) and not self._knows(once) else once
-                places.append(at)
-        return places
-
-    def _knows(self, word: str) -> bool:
-        return word in self._known.negators or word in self._known.boosters or self._word(word) != 0
+            if word in self._plain:
+                lowered[at] = self._plain[word]
+                if valences[at]:
+                    valences[at] += STRETCH if valences[at] > 0 else -STRETCH
 
     def _look_up(self, word: str) -> float:
         """The valence of a word by itself: as it stands, else as a compound of something known."""
         if not word[0].isalpha() or " " in word:
             return self._sign(word)
         known = self._known
+        if _LETTERS.search(word):
+            self._plain[word] = plain = self._unstretched(word)
+            return self._look_up(plain)
         if word in known.negators:
             return 0.0
         if word in known.valences or word in known.boosters:
             return known.valences.get(word, 0.0)
         sign = self._signs.emoticons.get(word)
         return sign if sign is not None else self._compound(word)
+
+    def _unstretched(self, word: str) -> str:
+        """The word with its stretched letters once, or twice if only so it is known (tolll)."""
+        once, twice = _LETTERS.sub(r"\1", word), _LETTERS.sub(r"\1\1", word)
+        return twice if self._knows(twice) and not self._knows(once) else once
+
+    def _knows(self, word: str) -> bool:
+        return word in self._known.negators or word in self._known.boosters or self._look_up(word) != 0
 
     def _sign(self, word: str) -> float:
         """The valence of what is no word: an emoji or emoticon, a rating, a word in quotes."""
@@ -172,36 +195,35 @@ class German:
                 return rest + (0.5 if rest > 0 else -0.5) if rest else value
         return 0.0
 
-    def _idioms(self, words: list[str], lowered: list[str], valences: list[float]) -> None:
+    def _idioms(self, words: list[str], lowered: list[str], valences: list[float], present: set[str]) -> None:
         """A known phrase gets its own valence, on its last place; its words count no more by themselves."""
         begins = self._known.idioms.words
-        if begins.keys().isdisjoint(lowered):
-            return
+        final = len(lowered) - 1
         for at, word in enumerate(lowered):  # words of a phrase that was found are masked, and begin no other
-            if word not in begins:
+            node = begins.get(word)
+            if node is None or at == final or (node.gap is None and lowered[at + 1] not in node.words):
                 continue
-            found = longest(self._known.idioms, lowered, at, CLAUSE)
+            found = longest(node, lowered, at, CLAUSE)
             if found is None:
                 continue
             places, meaning = found
             last = places[-1]
-            final = lowered[last] if lowered[last] in self._known.negators else PHRASE
+            standing = lowered[last] if lowered[last] in self._known.negators else PHRASE
             words[last] = " ".join(words[at : last + 1])
             for place in places:
                 valences[place] = 0.0
                 lowered[place] = TAKEN
             if isinstance(meaning, str):
                 lowered[last] = meaning
-                valences[last] = self._word(meaning)
+                present.add(meaning)
+                valences[last] = self._word[meaning]
             else:
                 valences[last] = meaning
-                lowered[last] = final
+                lowered[last] = standing
 
     def _particles(self, words: list[str], lowered: list[str], valences: list[float]) -> None:
         """A separable verb gets its valence where its particle ends the clause: zockt einen nur ab."""
         separable = self._known.separable
-        if separable.keys().isdisjoint(lowered):
-            return
         for at, word in enumerate(lowered):
             particles = separable.get(word)
             if particles is None:
@@ -242,8 +264,6 @@ class German:
 
     def _negate(self, words: list[str], valences: list[float]) -> None:
         """Negators turn what follows in their clause; "nicht" and its like also the verbs before them."""
-        if self._known.negators.isdisjoint(words):
-            return
         turned: set[int] = set()
         for at, word in enumerate(words):
             if word in self._known.negators:

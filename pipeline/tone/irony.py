@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from pipeline.tone.clauses import BUT, CLAUSE, sentences
 from pipeline.tone.inflection import listed
@@ -13,6 +13,9 @@ TURN = -0.8
 _DECLARED = re.compile(
     r"(?:^|(?<=\s))/[si](?=\s|$)|[*#(<\[/]\s?(?:ironi|sarkas|zynis)|(?:ironie|sarkasmus)[ -]?(?:off|aus|ende|modus)",
     re.IGNORECASE,
+)
+_OFTEN_DECLARED = listed(
+    "s i ironie ironisch ironieoff ironiemodus sarkasmus sarkasmusoff sarkastisch zynismus zynisch"
 )
 _FACES = frozenset("🙄🤡🤦🙃🫠")
 _OPENERS = listed("""
@@ -31,17 +34,18 @@ _LEAST = -1.2
 _SHORT = 4
 
 
-def ironic(text: str, words: Sequence[str], valences: list[float]) -> None:
-    """Turns praise that a mark, a face, or what follows it shows not to be meant."""
+def ironic(text: str, words: Sequence[str], valences: list[float], present: Set[str]) -> None:
+    """Turns praise that a mark, a face, or what follows it shows not to be meant. ``present`` holds the words."""
     if max(valences, default=0.0) <= 0:
         return
-    if _DECLARED.search(text):
+    if not _OFTEN_DECLARED.isdisjoint(present) and _DECLARED.search(text):
         _turn(valences, 0, len(valences))
         return
-    if not _FACES.isdisjoint(words):
+    if not _FACES.isdisjoint(present):
         _rolled_eyes(words, valences)
-    if min(valences) < 0:
+    if min(valences) < 0 and not _OPENERS.isdisjoint(present):
         _openers(words, valences)
+    if min(valences) < 0 and not _THANKS.isdisjoint(present):
         _thanks(words, valences)
 
 
@@ -65,8 +69,6 @@ def _rolled_eyes(words: Sequence[str], valences: list[float]) -> None:
 
 def _openers(words: Sequence[str], valences: list[float]) -> None:
     """ "Toll, wieder kein Netz": short praise, then only complaint."""
-    if _OPENERS.isdisjoint(words):
-        return
     spans = list(sentences(words))
     for number, (start, end) in enumerate(spans):
         comma = next((at for at in range(start, min(start + _SHORT + 1, end)) if words[at] == ","), None)
@@ -96,8 +98,6 @@ def _only_complains(words: Sequence[str], valences: Sequence[float], start: int,
 
 def _thanks(words: Sequence[str], valences: list[float]) -> None:
     """ "Danke für die Verspätung", "Glückwunsch zum Totalausfall"."""
-    if _THANKS.isdisjoint(words):
-        return
     for at, word in enumerate(words):
         if word not in _THANKS or valences[at] <= 0:
             continue

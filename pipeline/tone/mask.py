@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from pipeline.tone.ratings import MAY_BEGIN, RATING
+from pipeline.tone.ratings import ratings
 
 MASK = "·"
 """Stands for a name, a handle or an address that was masked: one word, known to no lexicon."""
@@ -34,13 +34,13 @@ def mask(text: str, spans: Iterable[tuple[int, int]] = ()) -> str:
         masked = _ADDRESS.sub(MASK, masked)
     if "@" in masked:
         masked = _HANDLE.sub(MASK, _MAIL.sub(MASK, masked))
-    return masked if MAY_BEGIN.isdisjoint(masked) else _without_numbers(masked)
+    return _without_numbers(masked)
 
 
 def _without_numbers(text: str) -> str:
     parts: list[str] = []
     done = 0
-    for found in RATING.finditer(text):
+    for found in ratings(text):
         parts += [_NUMBER.sub(NUMBER, text[done : found.start()]), found[0]]
         done = found.end()
     return "".join([*parts, _NUMBER.sub(NUMBER, text[done:])])

@@ -60,10 +60,9 @@ def _alternatives(token: str, sets: Mapping[str, Sequence[str]]) -> Iterable[str
             yield part
 
 
-def longest(root: Node, words: Sequence[str], at: int, ends: Container[str]) -> Found | None:
-    """The longest phrase that begins at a place; no gap goes beyond a word of ``ends``."""
-    node = root.words.get(words[at])
-    return None if node is None else _walk(node, words, (at,), ends)
+def longest(node: Node, words: Sequence[str], at: int, ends: Container[str]) -> Found | None:
+    """The longest phrase whose first word, the one of ``node``, stands at a place; no gap goes beyond ``ends``."""
+    return _walk(node, words, (at,), ends)
 
 
 def _walk(node: Node, words: Sequence[str], taken: tuple[int, ...], ends: Container[str]) -> Found | None:

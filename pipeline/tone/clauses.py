@@ -20,7 +20,8 @@ _ARTICLES = listed("der die das den dem des bei beim mit von vom zur zum in im")
 _ELSEWHERE = listed("konkurrenz woanders anderswo mitbewerber mitbewerbern wettbewerber wettbewerb konkurrenten")
 _OTHERS = listed("anderen andern andere anderem anderer")
 DEAR = listed("liebe lieber liebes liebste liebster")
-COMPARES = _ELSEWHERE | _OTHERS | {"als"}
+_ABROAD = _ELSEWHERE | _OTHERS
+COMPARES = _ABROAD | {"als"}
 _GREETINGS = listed("hallo hi hey na moin servus sehr und an ihr ach tja")
 UNREAL = 0.1
 """What is left of praise that is only wished for (wäre schön)."""
@@ -34,22 +35,28 @@ def negated(valence: float) -> float:
     return -0.74 * valence - 0.4 if valence > 0 else -0.5 * valence
 
 
-def sentences(words: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Beginning and end of every sentence; the end is the place of its stop."""
-    start = 0
-    for at, word in enumerate(words):
-        if word in STOPS:
-            if at > start:
-                yield start, at
-            start = at + 1
-    if start < len(words):
-        yield start, len(words)
+def sentences(words: Sequence[str], marks: Container[str]) -> Iterator[tuple[int, int]]:
+    """Beginning and end of every sentence with one of the marks; the end is the place of its stop."""
+    end = 0
+    for at in [at for at, word in enumerate(words) if word in marks]:
+        if at < end:
+            continue
+        start = at
+        while start > end and words[start - 1] not in STOPS:
+            start -= 1
+        end = sentence_end(words, at)
+        yield start, end
+
+
+def sentence_end(words: Sequence[str], at: int) -> int:
+    """The place of the next stop."""
+    return next((place for place in range(at, len(words)) if words[place] in STOPS), len(words))
 
 
 def wish(words: Sequence[str], valences: list[float]) -> None:
     """Praise that is only wished for counts less."""
-    for start, end in sentences(words):
-        first = next((at for at in range(start, end) if words[at] in WISHES), end)
+    for start, end in sentences(words, WISHES):
+        first = next(at for at in range(start, end) if words[at] in WISHES)
         for at in range(first, end):
             if valences[at] > 0:
                 valences[at] *= UNREAL
@@ -57,7 +64,7 @@ def wish(words: Sequence[str], valences: list[float]) -> None:
 
 def contrast(words: Sequence[str], valences: list[float]) -> None:
     """Within a sentence, what precedes "aber" counts half and what follows it one and a half; so with "obwohl"."""
-    for start, end in sentences(words):
+    for start, end in sentences(words, TURNS):
         _contrast_in(words, valences, start, end)
 
 
@@ -82,9 +89,8 @@ def compare(
         for at, word in enumerate(words):
             if word == "als" and _names(words, at):
                 _turn_lead(words, valences, at, comparatives, negators)
-    if not (_ELSEWHERE | _OTHERS).isdisjoint(words):
-        for start, end in sentences(words):
-            _elsewhere(words, valences, start, end, comparatives)
+    for start, end in sentences(words, _ABROAD):
+        _elsewhere(words, valences, start, end, comparatives)
 
 
 def _names(words: Sequence[str], at: int) -> bool:
@@ -133,7 +139,7 @@ def _elsewhere(words: Sequence[str], valences: list[float], start: int, end: int
 
 def address(words: Sequence[str], written: Sequence[str], valences: list[float]) -> None:
     """ "Liebe Bahn" is a form of address: "liebe" before a name, where a clause begins, counts nothing."""
-    for at, word in enumerate(words[:-1]):
+    for at in [at for at, word in enumerate(words[:-1]) if word in DEAR]:
         begins = at == 0 or words[at - 1] in CLAUSE or words[at - 1] in _GREETINGS
-        if word in DEAR and begins and (words[at + 1] == MASK or written[at + 1][:1].isupper()):
+        if begins and (words[at + 1] == MASK or written[at + 1][:1].isupper()):
             valences[at] = 0.0

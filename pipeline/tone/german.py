@@ -198,10 +198,9 @@ class German:
     def _idioms(self, words: list[str], lowered: list[str], valences: list[float], present: set[str]) -> None:
         """A known phrase gets its own valence, on its last place; its words count no more by themselves."""
         begins = self._known.idioms.words
-        final = len(lowered) - 1
-        for at, word in enumerate(lowered):  # words of a phrase that was found are masked, and begin no other
-            node = begins.get(word)
-            if node is None or at == final or (node.gap is None and lowered[at + 1] not in node.words):
+        for at in [at for at, word in enumerate(lowered[:-1]) if word in begins]:
+            node = begins.get(lowered[at])  # none if it is part of a phrase by now
+            if node is None or (node.gap is None and lowered[at + 1] not in node.words):
                 continue
             found = longest(node, lowered, at, CLAUSE)
             if found is None:
@@ -224,10 +223,8 @@ class German:
     def _particles(self, words: list[str], lowered: list[str], valences: list[float]) -> None:
         """A separable verb gets its valence where its particle ends the clause: zockt einen nur ab."""
         separable = self._known.separable
-        for at, word in enumerate(lowered):
-            particles = separable.get(word)
-            if particles is None:
-                continue
+        for at in [at for at, word in enumerate(lowered) if word in separable]:
+            particles = separable[lowered[at]]
             for place in range(at + 1, min(at + 1 + APART, len(lowered))):
                 if lowered[place] in CLAUSE:
                     break
@@ -265,9 +262,8 @@ class German:
     def _negate(self, words: list[str], valences: list[float]) -> None:
         """Negators turn what follows in their clause; "nicht" and its like also the verbs before them."""
         turned: set[int] = set()
-        for at, word in enumerate(words):
-            if word in self._known.negators:
-                turned |= self._reach(words, valences, at)
+        for at in [at for at, word in enumerate(words) if word in self._known.negators]:
+            turned |= self._reach(words, valences, at)
         for at in turned:
             valences[at] = negated(valences[at])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence, Set
 
-from pipeline.tone.clauses import BUT, CLAUSE, sentences
+from pipeline.tone.clauses import BUT, CLAUSE, STOPS, sentence_end, sentences
 from pipeline.tone.inflection import listed
 
 TURN = -0.8
@@ -57,34 +57,32 @@ def _turn(valences: list[float], start: int, end: int) -> None:
 
 def _rolled_eyes(words: Sequence[str], valences: list[float]) -> None:
     """A face that mocks turns the praise of its sentence, or of the one before if it stands alone."""
-    before = (0, 0)
-    for start, end in sentences(words):
-        faces = [at for at in range(start, end) if words[at] in _FACES]
-        if faces and faces[0] == start:
-            _turn(valences, *before)
-        if faces:
-            _turn(valences, start, end)
-        before = (start, end)
+    for start, end in sentences(words, _FACES):
+        if words[start] in _FACES:
+            before = start
+            while before and words[before - 1] in STOPS:
+                before -= 1
+            stop = before
+            while before and words[before - 1] not in STOPS:
+                before -= 1
+            _turn(valences, before, stop)
+        _turn(valences, start, end)
 
 
 def _openers(words: Sequence[str], valences: list[float]) -> None:
-    """ "Toll, wieder kein Netz": short praise, then only complaint."""
-    spans = list(sentences(words))
-    for number, (start, end) in enumerate(spans):
+    """ "Toll, wieder kein Netz", "Super! Schon wieder Störung": short praise, then only complaint."""
+    for start, end in sentences(words, _OPENERS):
         comma = next((at for at in range(start, min(start + _SHORT + 1, end)) if words[at] == ","), None)
         close = end if comma is None else comma
-        praised = close - start <= _SHORT and any(
-            words[at] in _OPENERS and valences[at] > 0 for at in range(start, close)
-        )
-        if not praised:
+        praise = [at for at in range(start, min(close, start + _SHORT)) if words[at] in _OPENERS and valences[at] > 0]
+        if not praise or close - start > _SHORT:
             continue
-        if comma is not None:
-            rest = (comma + 1, end)
-        elif number + 1 < len(spans) and spans[number + 1][0] - end <= 3:
-            rest = spans[number + 1]
-        else:
-            continue
-        if _only_complains(words, valences, *rest):
+        rest, stop = close + 1, end
+        if comma is None:
+            while rest < len(words) and words[rest] in STOPS:
+                rest += 1
+            stop = sentence_end(words, rest)
+        if _only_complains(words, valences, rest, stop):
             _turn(valences, start, close)
 
 

@@ -20,8 +20,7 @@ _ARTICLES = listed("der die das den dem des bei beim mit von vom zur zum in im")
 _ELSEWHERE = listed("konkurrenz woanders anderswo mitbewerber mitbewerbern wettbewerber wettbewerb konkurrenten")
 _OTHERS = listed("anderen andern andere anderem anderer")
 DEAR = listed("liebe lieber liebes liebste liebster")
-_ABROAD = _ELSEWHERE | _OTHERS
-COMPARES = _ABROAD | {"als"}
+ABROAD = _ELSEWHERE | _OTHERS
 _GREETINGS = listed("hallo hi hey na moin servus sehr und an ihr ach tja")
 UNREAL = 0.1
 """What is left of praise that is only wished for (wäre schön)."""
@@ -84,12 +83,15 @@ def _contrast_in(words: Sequence[str], valences: list[float], start: int, end: i
 def compare(
     words: Sequence[str], valences: list[float], comparatives: Container[str], negators: Container[str]
 ) -> None:
-    """Praise of others is none: "besser als" before a masked name, "woanders besser"."""
-    if MASK in words and "als" in words:
-        for at, word in enumerate(words):
-            if word == "als" and _names(words, at):
-                _turn_lead(words, valences, at, comparatives, negators)
-    for start, end in sentences(words, _ABROAD):
+    """Praise of others is none: "besser als" before a masked name."""
+    for at, word in enumerate(words):
+        if word == "als" and _names(words, at):
+            _turn_lead(words, valences, at, comparatives, negators)
+
+
+def elsewhere(words: Sequence[str], valences: list[float], comparatives: Container[str]) -> None:
+    """ "Bei der Konkurrenz ist es besser", "bei anderen geht das schneller"."""
+    for start, end in sentences(words, ABROAD):
         _elsewhere(words, valences, start, end, comparatives)
 
 
@@ -126,7 +128,6 @@ def _turn_lead(
 
 
 def _elsewhere(words: Sequence[str], valences: list[float], start: int, end: int, comparatives: Container[str]) -> None:
-    """ "Bei der Konkurrenz ist es besser", "bei anderen geht das schneller"."""
     abroad = any(
         words[at] in _ELSEWHERE or (words[at] in _OTHERS and not _ARTICLES.isdisjoint(words[max(at - 2, start) : at]))
         for at in range(start, end)

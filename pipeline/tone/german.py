@@ -6,11 +6,24 @@ Nothing of the English lexicon is used but what is no word: emoticons, and the v
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from itertools import compress
 
-from pipeline.tone.clauses import BUT, CLAUSE, COMPARES, DEAR, TURNS, WISHES, address, compare, contrast, negated, wish
+from pipeline.tone.clauses import (
+    ABROAD,
+    BUT,
+    CLAUSE,
+    DEAR,
+    TURNS,
+    WISHES,
+    address,
+    compare,
+    contrast,
+    elsewhere,
+    negated,
+    wish,
+)
 from pipeline.tone.engine import CAPITALS, Score, combine
 from pipeline.tone.english import Vocabulary, load_vocabulary
 from pipeline.tone.inflection import listed
@@ -90,6 +103,7 @@ class German:
     def __init__(self, lexicon: Lexicon | None = None, vocabulary: Vocabulary | None = None) -> None:
         self._known = lexicon or german_lexicon()
         self._signs = _signs(vocabulary or load_vocabulary(), self._known.emoji)
+        self._marks = self._known.negators | self._known.particles | DEAR | WISHES | ABROAD | TURNS | {"als", MASK}
         self._plain: dict[str, str] = {}
         self._word = _Remembered(self._look_up, self._plain)
 
@@ -104,23 +118,31 @@ class German:
             self._unstretch(lowered, valences)
         present = set(lowered)
         self._emphasise(words, valences)
-        if not DEAR.isdisjoint(present):
+        marks = present & self._marks
+        if not DEAR.isdisjoint(marks):
             address(lowered, words, valences)
-        self._idioms(words, lowered, valences, present)
-        if not self._known.separable.keys().isdisjoint(present):
+        self._idioms(words, lowered, valences, marks)
+        if not (self._known.particles.isdisjoint(marks) or self._known.separable.keys().isdisjoint(present)):
             self._particles(words, lowered, valences)
         self._boost(lowered, valences)
-        if not self._known.negators.isdisjoint(present):
+        if not self._known.negators.isdisjoint(marks):
             self._negate(lowered, valences)
-        if not WISHES.isdisjoint(present):
-            wish(lowered, valences)
-        if not COMPARES.isdisjoint(present):
-            compare(lowered, valences, self._known.comparatives, self._known.negators)
-        if not TURNS.isdisjoint(present):
-            contrast(lowered, valences)
+        if marks:
+            self._clauses(lowered, valences, marks)
         ironic(text, lowered, valences, present)
         kept = [word not in _SIGNS for word in words]
         return combine(list(compress(valences, kept)), list(compress(words, kept)), text)
+
+    def _clauses(self, lowered: list[str], valences: list[float], marks: Set[str]) -> None:
+        """The rules over clauses and sentences, in their order."""
+        if not WISHES.isdisjoint(marks):
+            wish(lowered, valences)
+        if "als" in marks and MASK in marks:
+            compare(lowered, valences, self._known.comparatives, self._known.negators)
+        if not ABROAD.isdisjoint(marks):
+            elsewhere(lowered, valences, self._known.comparatives)
+        if not TURNS.isdisjoint(marks):
+            contrast(lowered, valences)
 
     def _tokens(self, text: str) -> list[str]:
         """Words, clause marks, masked names, ratings, emoji and emoticons, in order."""
@@ -195,7 +217,7 @@ class German:
                 return rest + (0.5 if rest > 0 else -0.5) if rest else value
         return 0.0
 
-    def _idioms(self, words: list[str], lowered: list[str], valences: list[float], present: set[str]) -> None:
+    def _idioms(self, words: list[str], lowered: list[str], valences: list[float], marks: set[str]) -> None:
         """A known phrase gets its own valence, on its last place; its words count no more by themselves."""
         begins = self._known.idioms.words
         for at in [at for at, word in enumerate(lowered[:-1]) if word in begins]:
@@ -214,7 +236,7 @@ class German:
                 lowered[place] = TAKEN
             if isinstance(meaning, str):
                 lowered[last] = meaning
-                present.add(meaning)
+                marks.add(meaning)
                 valences[last] = self._word[meaning]
             else:
                 valences[last] = meaning

@@ -29,6 +29,7 @@ class Lexicon:
     comparatives: set[str] = field(default_factory=set)
     separable: dict[str, dict[str, float]] = field(default_factory=dict)
     """Finite form of a separable verb → its particle → valence (zockt … ab)."""
+    particles: set[str] = field(default_factory=set)
     idioms: Node = field(default_factory=Node)
     prefixes: dict[str, float] = field(default_factory=dict)
     negators: set[str] = field(default_factory=set)
@@ -122,6 +123,8 @@ def _add_word(lexicon: Lexicon, section: str, entry: str, valence: float) -> Non
     if section == "verbs":
         lexicon.verbs |= forms
         particle, finite = separable(word, extras)
+        if finite:
+            lexicon.particles |= with_digraphs([particle])
         for form in with_digraphs(finite):
             for spelled in with_digraphs([particle]):
                 lexicon.separable.setdefault(form, {})[spelled] = valence

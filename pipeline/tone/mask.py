@@ -15,6 +15,7 @@ NUMBER = "•"
 _ADDRESS = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 _MAIL = re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]++(?:\.[\w-]++)++")
 _HANDLE = re.compile(r"(?<![\w@])@[\w.]*\w")
+_DIGIT = re.compile(r"\d")
 _NUMBER = re.compile(r"\d(?<![\w:;=<-]\d)[\d.,:/]*(?:€|%)?(?!\w)")
 
 
@@ -34,7 +35,7 @@ def mask(text: str, spans: Iterable[tuple[int, int]] = ()) -> str:
         masked = _ADDRESS.sub(MASK, masked)
     if "@" in masked:
         masked = _HANDLE.sub(MASK, _MAIL.sub(MASK, masked))
-    return _without_numbers(masked)
+    return _without_numbers(masked) if _DIGIT.search(masked) else masked
 
 
 def _without_numbers(text: str) -> str:

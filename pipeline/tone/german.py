@@ -6,15 +6,32 @@ Nothing of the English lexicon is used but what is no word: emoticons, and the v
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import compress
 
+from pipeline.tone.clauses import (
+    ABROAD,
+    BUT,
+    CLAUSE,
+    DEAR,
+    TURNS,
+    WISHES,
+    address,
+    compare,
+    contrast,
+    elsewhere,
+    negated,
+    wish,
+)
 from pipeline.tone.engine import CAPITALS, Score, combine
 from pipeline.tone.english import Vocabulary, load_vocabulary
-from pipeline.tone.lexicon import SHORTEST_HEAD, Lexicon, Phrase, german_lexicon
+from pipeline.tone.inflection import listed
+from pipeline.tone.irony import ironic
+from pipeline.tone.lexicon import SHORTEST_HEAD, Lexicon, german_lexicon
 from pipeline.tone.mask import MASK
+from pipeline.tone.phrases import longest
+from pipeline.tone.ratings import rating, ratings
 from pipeline.tone.tokens import caps_differ
 
 FORWARD = 4
@@ -25,22 +42,31 @@ LONGEST_WORD = 40
 """Longer words are not taken apart."""
 REMEMBERED = 50_000
 """Words whose valence is remembered: most of what is written is said in these."""
-UNREAL = 0.2
-"""What is left of praise that is only wished for (wäre schön)."""
+APART = 12
+"""How far behind a verb its particle may stand."""
+PHRASE = "ʘ"
+"""Stands on the last place of a phrase that was found: a word that no lexicon knows."""
+TAKEN = "∅"
+"""Stands for the other words of such a phrase."""
 
-_TOKEN = re.compile(r"[A-Za-zÄÖÜäöüßéèáàç]+(?:['’][A-Za-z]+)?|[.!?;:,…()\n]|\S")
-_STOPS = frozenset(".!?;:…\n")
-_CLAUSE = _STOPS | {",", "(", ")"}
-_BUT = frozenset({"aber", "jedoch", "allerdings", "sondern", "dennoch", "trotzdem"})
-_ALTHOUGH = frozenset({"obwohl", "obgleich", "wenngleich", "obschon", "trotz"})
-_TURNS = _BUT | _ALTHOUGH
-_WISH = frozenset(
-    {"wäre", "waere", "wären", "waeren", "würde", "wuerde", "würden", "wuerden", "hätte", "hätten", "haette"}
-)
-_WISHING = frozenset({"wünsche", "wünschte", "hoffe", "hoffentlich", "hoffen", "falls"})
-_WISHES = _WISH | _WISHING
+_WORD = r"[A-Za-zÄÖÜäöüßéèáàç]+"
+_TOKEN = re.compile(rf"{_WORD}(?:'[A-Za-z]+)?|[.!?;:,…()\n·]|[\"„“”»«]{_WORD}(?: {_WORD})?[\"“”«»]")
+_QUOTES = '"„“”»«'
+_LETTERS = re.compile(r"([a-zäöüß])\1{2,}")
+_CLAIMS = listed("""
+    service kundenservice kundendienst support hilfe experte experten fachmann fachleute fachkräfte beratung berater
+    qualität premium flatrate highspeed kulanz garantie angebot schnäppchen profi profis spezialist spezialisten komfort
+    techniker kundenbetreuung betreuung unlimited unbegrenzt
+""")
+"""What a firm says of itself: in quotes it is not believed."""
+CLAIMED = -1.4
+STRETCH = 0.4
+"""What a stretched word gains (sooo schleeecht)."""
 _TURNS_BACK = frozenset({"nicht", "nichts", "nie", "niemals", "ned", "net", "nich", "nimmer", "kaum"})
-_AND = frozenset({"und", "oder", "noch", "sehr", "so"})
+_COPULA = listed("bin bist ist sind war waren is wars war's ists ist's fand finde macht sieht")
+_AFTER_PARTICLE = CLAUSE | {"und", "oder", "weil", "wenn", "als", "wie", "sondern", "aber"}
+_AND = frozenset({"und", "oder", "noch", "sehr", "so", "auch"})
+_SIGNS = CLAUSE | {MASK}
 _FADE = (1.0, 0.95, 0.9)
 
 
@@ -55,52 +81,128 @@ class _Signs:
     """What each of them begins with: a text without these has none."""
 
 
+class _Remembered(dict[str, float]):
+    """The valences of words that occurred; it forgets them all, and those of ``besides``, when they are too many."""
+
+    def __init__(self, look_up: Callable[[str], float], besides: dict[str, str]) -> None:
+        super().__init__()
+        self._look_up = look_up
+        self._besides = besides
+
+    def __missing__(self, word: str) -> float:
+        if len(self) >= REMEMBERED:
+            self.clear()
+            self._besides.clear()
+        value = self[word] = self._look_up(word)
+        return value
+
+
 class German:
     """Scores German texts."""
 
     def __init__(self, lexicon: Lexicon | None = None, vocabulary: Vocabulary | None = None) -> None:
         self._known = lexicon or german_lexicon()
         self._signs = _signs(vocabulary or load_vocabulary(), self._known.emoji)
-        self._word = lru_cache(REMEMBERED)(self._look_up)
-        self._lengths = {first: sorted({*map(len, phrases)}) for first, phrases in self._known.idioms.items()}
-        self._seconds = {first: {phrase[1:2] for phrase in phrases} for first, phrases in self._known.idioms.items()}
+        self._marks = self._known.negators | self._known.particles | DEAR | WISHES | ABROAD | TURNS | {"als", MASK}
+        self._plain: dict[str, str] = {}
+        self._word = _Remembered(self._look_up, self._plain)
 
     def score(self, text: str) -> Score:
         """The score of one text; compound is on VADER's scale."""
+        if not text.isascii():
+            text = text.replace("’", "'").replace("‘", "'").replace("´", "'")
         words = self._tokens(text)
         lowered = list(map(str.lower, words))
-        valences = list(map(self._word, lowered))
+        valences = [self._word[word] for word in lowered]
+        if self._plain and not self._plain.keys().isdisjoint(lowered):
+            self._unstretch(lowered, valences)
+        present = set(lowered)
         self._emphasise(words, valences)
-        self._idioms(words, lowered, valences)
+        marks = present & self._marks
+        if not DEAR.isdisjoint(marks):
+            address(lowered, words, valences)
+        self._idioms(words, lowered, valences, marks)
+        if not (self._known.particles.isdisjoint(marks) or self._known.separable.keys().isdisjoint(present)):
+            self._particles(words, lowered, valences)
         self._boost(lowered, valences)
-        self._negate(lowered, valences)
-        self._wish(lowered, valences)
-        _contrast(lowered, valences)
-        kept = [word not in _CLAUSE for word in words]
+        if not self._known.negators.isdisjoint(marks):
+            self._negate(lowered, valences)
+        if marks:
+            self._clauses(lowered, valences, marks)
+        ironic(text, lowered, valences, present)
+        kept = [word not in _SIGNS for word in words]
         return combine(list(compress(valences, kept)), list(compress(words, kept)), text)
 
+    def _clauses(self, lowered: list[str], valences: list[float], marks: Set[str]) -> None:
+        """The rules over clauses and sentences, in their order."""
+        if not WISHES.isdisjoint(marks):
+            wish(lowered, valences)
+        if "als" in marks and MASK in marks:
+            compare(lowered, valences, self._known.comparatives, self._known.negators)
+        if not ABROAD.isdisjoint(marks):
+            elsewhere(lowered, valences, self._known.comparatives)
+        if not TURNS.isdisjoint(marks):
+            contrast(lowered, valences)
+
     def _tokens(self, text: str) -> list[str]:
-        """Words, clause marks, emoji and emoticons, in order."""
+        """Words, clause marks, masked names, ratings, emoji and emoticons, in order."""
+        tokens: list[str] = []
+        done = 0
+        for found in ratings(text):
+            tokens += [*self._tokens_unrated(text[done : found.start()]), found[0]]
+            done = found.end()
+        return tokens + self._tokens_unrated(text[done:] if done else text)
+
+    def _tokens_unrated(self, text: str) -> list[str]:
         pieces = [text] if self._signs.begins.isdisjoint(text) else self._signs.pattern.split(text)
         tokens: list[str] = []
         for piece in pieces:
             if piece in self._signs.emoji or (piece and piece.lower() in self._signs.emoticons):
                 tokens.append(piece)
             else:
-                tokens += [token for token in _TOKEN.findall(piece) if token[0].isalpha() or token in _CLAUSE]
+                tokens += _TOKEN.findall(piece)
         return tokens
+
+    def _unstretch(self, lowered: list[str], valences: list[float]) -> None:
+        """Brings stretched words back to what they are (suuuper, sooo); they weigh a little more."""
+        for at, word in enumerate(lowered):
+            if word in self._plain:
+                lowered[at] = self._plain[word]
+                if valences[at]:
+                    valences[at] += STRETCH if valences[at] > 0 else -STRETCH
 
     def _look_up(self, word: str) -> float:
         """The valence of a word by itself: as it stands, else as a compound of something known."""
-        if not word[0].isalpha():
-            return self._signs.emoji.get(word, self._signs.emoticons.get(word, 0.0))
+        if not word[0].isalpha() or " " in word:
+            return self._sign(word)
         known = self._known
+        if _LETTERS.search(word):
+            self._plain[word] = plain = self._unstretched(word)
+            return self._look_up(plain)
         if word in known.negators:
             return 0.0
         if word in known.valences or word in known.boosters:
             return known.valences.get(word, 0.0)
         sign = self._signs.emoticons.get(word)
         return sign if sign is not None else self._compound(word)
+
+    def _unstretched(self, word: str) -> str:
+        """The word with its stretched letters once, or twice if only so it is known (tolll)."""
+        once, twice = _LETTERS.sub(r"\1", word), _LETTERS.sub(r"\1\1", word)
+        return twice if self._knows(twice) and not self._knows(once) else once
+
+    def _knows(self, word: str) -> bool:
+        return word in self._known.negators or word in self._known.boosters or self._look_up(word) != 0
+
+    def _sign(self, word: str) -> float:
+        """The valence of what is no word: an emoji or emoticon, a rating, a word in quotes."""
+        if (value := self._signs.emoji.get(word, self._signs.emoticons.get(word))) is not None:
+            return value
+        if word[0] in _QUOTES:
+            inner = word[1:-1].split()
+            value = sum(map(self._look_up, inner))
+            return negated(value) if value > 0 else value or (CLAIMED if not _CLAIMS.isdisjoint(inner) else 0.0)
+        return rating(word)
 
     def _compound(self, word: str) -> float:
         """The valence of a compound: that of its head (Totalausfall), else of a telling first part (Scheiß…)."""
@@ -115,29 +217,46 @@ class German:
                 return rest + (0.5 if rest > 0 else -0.5) if rest else value
         return 0.0
 
-    def _idioms(self, words: list[str], lowered: list[str], valences: list[float]) -> None:
+    def _idioms(self, words: list[str], lowered: list[str], valences: list[float], marks: set[str]) -> None:
         """A known phrase gets its own valence, on its last place; its words count no more by themselves."""
-        if self._lengths.keys().isdisjoint(lowered):
-            return
-        for at, word in enumerate(lowered):  # words of a phrase that was found are masked, and begin no other
-            seconds = self._seconds.get(word)
-            if seconds is None or not (() in seconds or tuple(lowered[at + 1 : at + 2]) in seconds):
+        begins = self._known.idioms.words
+        for at in [at for at, word in enumerate(lowered[:-1]) if word in begins]:
+            node = begins.get(lowered[at])  # none if it is part of a phrase by now
+            if node is None or (node.gap is None and lowered[at + 1] not in node.words):
                 continue
-            phrase, value = self._idiom_at(lowered, at)
-            if phrase:
-                end = at + len(phrase)
-                valences[at:end] = [0.0] * (len(phrase) - 1) + [value]
-                words[end - 1] = " ".join(words[at:end])
-                lowered[at:end] = [MASK] * len(phrase)
+            found = longest(node, lowered, at, CLAUSE)
+            if found is None:
+                continue
+            places, meaning = found
+            last = places[-1]
+            standing = lowered[last] if lowered[last] in self._known.negators else PHRASE
+            words[last] = " ".join(words[at : last + 1])
+            for place in places:
+                valences[place] = 0.0
+                lowered[place] = TAKEN
+            if isinstance(meaning, str):
+                lowered[last] = meaning
+                marks.add(meaning)
+                valences[last] = self._word[meaning]
+            else:
+                valences[last] = meaning
+                lowered[last] = standing
 
-    def _idiom_at(self, words: list[str], at: int) -> tuple[Phrase, float]:
-        """The longest phrase that stands here, if any."""
-        candidates = self._known.idioms[words[at]]
-        for length in reversed(self._lengths[words[at]]):
-            phrase = tuple(words[at : at + length])
-            if phrase in candidates:
-                return phrase, candidates[phrase]
-        return (), 0.0
+    def _particles(self, words: list[str], lowered: list[str], valences: list[float]) -> None:
+        """A separable verb gets its valence where its particle ends the clause: zockt einen nur ab."""
+        separable = self._known.separable
+        for at in [at for at, word in enumerate(lowered) if word in separable]:
+            particles = separable[lowered[at]]
+            for place in range(at + 1, min(at + 1 + APART, len(lowered))):
+                if lowered[place] in CLAUSE:
+                    break
+                if lowered[place] in particles and (place + 1 == len(lowered) or lowered[place + 1] in _AFTER_PARTICLE):
+                    valences[at], valences[place] = 0.0, particles[lowered[place]]
+                    words[place] = " ".join(
+                        (words[at], words[place]) if place == at + 1 else (words[at], "…", words[place])
+                    )
+                    lowered[place] = PHRASE
+                    break
 
     @staticmethod
     def _emphasise(words: list[str], valences: list[float]) -> None:
@@ -157,19 +276,15 @@ class German:
             if not valence:
                 continue
             for distance in range(1, min(3, at) + 1):
-                if words[at - distance] in _CLAUSE:
+                if words[at - distance] in CLAUSE:
                     break
                 step = self._known.boosters.get(words[at - distance], 0.0) * _FADE[distance - 1]
                 valences[at] += step if valence > 0 else -step
 
     def _negate(self, words: list[str], valences: list[float]) -> None:
         """Negators turn what follows in their clause; "nicht" and its like also the verbs before them."""
-        if self._known.negators.isdisjoint(words):
-            return
         turned: set[int] = set()
-        for at, word in enumerate(words):
-            if word not in self._known.negators or words[at + 1 : at + 2] == ["nur"]:
-                continue
+        for at in [at for at, word in enumerate(words) if word in self._known.negators]:
             turned |= self._reach(words, valences, at)
         for at in turned:
             valences[at] = negated(valences[at])
@@ -178,64 +293,36 @@ class German:
         """The places that the negator at a place turns."""
         reached: set[int] = set()
         for place in range(at + 1, min(at + 1 + FORWARD, len(words))):
-            if _ends_reach(words[place]) or (reached and not valences[place] and words[place] not in _AND):
+            if _ends_reach(words[place]):
                 break
-            if valences[place] and words[place][0].isalpha():
+            if valences[place] and words[place][0].isalnum():
                 reached.add(place)
+            elif reached and words[place] not in _AND and words[place] not in self._known.boosters:
+                break
         if words[at] in _TURNS_BACK:
-            for place in range(at - 1, max(at - 1 - BACKWARD, -1), -1):
-                if _ends_reach(words[place]):
-                    break
-                if valences[place] and words[place] in self._known.verbs:
-                    reached.add(place)
+            reached |= self._reach_back(words, valences, at)
         return reached
 
-    def _wish(self, words: list[str], valences: list[float]) -> None:
-        """Praise that is only wished for counts less."""
-        if _WISHES.isdisjoint(words):
-            return
-        unreal = False
-        for at, word in enumerate(words):
-            if word in _STOPS:
-                unreal = False
-            elif word in _WISHES:
-                unreal = True
-            elif unreal and valences[at] > 0:
-                valences[at] *= UNREAL
+    def _reach_back(self, words: list[str], valences: list[float], at: int) -> set[int]:
+        """Verbs before a "nicht", and the word the clause begins with, if "nicht" ends it (zufrieden bin ich nicht)."""
+        reached: set[int] = set()
+        start = at
+        for place in range(at - 1, max(at - 1 - BACKWARD, -1), -1):
+            if _ends_reach(words[place]):
+                break
+            start = place
+            if valences[place] and words[place] in self._known.verbs:
+                reached.add(place)
+        start += words[start] in self._known.boosters
+        fronted = valences[start] > 0 and words[start + 1] in _COPULA if start < at else False
+        if fronted and (at + 1 == len(words) or words[at + 1] in CLAUSE):
+            reached.add(start)
+        return reached
 
 
 def _ends_reach(word: str) -> bool:
     """Whether a negation does not go beyond this word."""
-    return word in _CLAUSE or word in _BUT
-
-
-def negated(valence: float) -> float:
-    """A denied valence: "nicht gut" is about bad, "nicht schlecht" is only mildly good."""
-    return -0.74 * valence - 0.4 if valence > 0 else -0.5 * valence
-
-
-def _contrast(words: list[str], valences: list[float]) -> None:
-    """Within a sentence, what precedes "aber" counts half and what follows it one and a half; so with "obwohl"."""
-    if _TURNS.isdisjoint(words):
-        return
-    start = 0
-    for at in range(len(words) + 1):
-        if at == len(words) or words[at] in _STOPS:
-            _contrast_in(words, valences, start, at)
-            start = at + 1
-
-
-def _contrast_in(words: list[str], valences: list[float], start: int, end: int) -> None:
-    pivot = next((at for at in range(start, end) if words[at] in _BUT), None)
-    if pivot is not None:
-        for at in range(start, end):
-            valences[at] *= 0.5 if at < pivot else 1.5
-        return
-    concession = next((at for at in range(start, end) if words[at] in _ALTHOUGH), None)
-    if concession is not None:
-        stop = next((at for at in range(concession, end) if words[at] == ","), end)
-        for at in range(concession, stop):
-            valences[at] *= 0.5
+    return word in CLAUSE or word in BUT
 
 
 def _signs(vocabulary: Vocabulary, own: Mapping[str, float]) -> _Signs:

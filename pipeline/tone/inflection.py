@@ -9,6 +9,7 @@ _COMPARATIVE = ("er", "ere", "eren", "erem", "erer", "eres")
 _SUPERLATIVE = ("ste", "sten", "stes", "ster", "stem")
 _PRESENT_AND_PAST = ("e", "st", "t", "en", "te", "test", "ten", "tet")
 _FIXED_PREFIXES = ("be", "ge", "ver", "er", "ent", "emp", "zer", "miss", "über", "unter", "wider", "hinter")
+_UMLAUTS = {"a": "ä", "o": "ö", "u": "ü"}
 _DIGRAPHS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 
 
@@ -26,7 +27,14 @@ def adjective(word: str) -> set[str]:
 
 
 def noun(word: str) -> set[str]:
-    """Cases and the regular plural: Katastrophe → Katastrophen; Betrug → Betrugs; Enttäuschung → Enttäuschungen."""
+    """Cases and the plural: Katastrophe → Katastrophen; Betrug → Betrugs; Enttäuschung → Enttäuschungen.
+
+    ``Ausfall^`` has the plural Ausfälle, ``Funkloch^er`` Funklöcher.
+    """
+    if "^" in word:
+        single, _, plural = word.partition("^")
+        many = _umlauted(single) + (plural or "e")
+        return {single, single + "s", single + "es", many, many + "n"}
     if word.endswith("e"):
         return {word, word + "n"}
     if word.endswith(("ung", "heit", "keit", "schaft", "ion", "tät")):
@@ -52,6 +60,36 @@ def verb(word: str) -> set[str]:
     return {prefix + form for form in finite} | participles | ({f"{prefix}zu{rest}"} if prefix else set())
 
 
+def further(section: str, form: str) -> set[str]:
+    """What follows from a form that is given: log → logen, logst; gelogen → gelogener; an adjective is inflected."""
+    if section == "adjectives":
+        return adjective(form)
+    if section != "verbs":
+        return {form}
+    if form.endswith("en"):
+        return {form + ending for ending in _ADJECTIVE}
+    return {form} if form.endswith(("t", "e")) else {form, form + "en", form + "st"}
+
+
+def separable(word: str, extras: Iterable[str]) -> tuple[str, set[str]]:
+    """Particle and finite forms of a verb such as ab|zocken: ("ab", {zockt, zockte …}); ("", {}) of any other."""
+    particle, _, rest = word.rpartition("|")
+    if not particle:
+        return "", set()
+    finite = {form for form in verb(rest) if not form.startswith("ge") and not form.endswith(("nd", "nder", "nden"))}
+    given = {form.removeprefix(particle) for extra in extras for form in further("verbs", extra)}
+    return particle, finite | {form for form in given if not form.startswith(("ge", particle))}
+
+
+def _umlauted(word: str) -> str:
+    """The word with its last back vowel turned: Ausfall → Ausfäll, Vorwurf → Vorwürf, Lauf → Läuf."""
+    for at in range(len(word) - 1, -1, -1):
+        if word[at] in _UMLAUTS:
+            at -= word[at] == "u" and word[at - 1] == "a"
+            return word[:at] + _UMLAUTS[word[at]] + word[at + 1 :]
+    return word
+
+
 def uninflected(word: str) -> set[str]:
     """The word alone."""
     return {word}
@@ -60,13 +98,23 @@ def uninflected(word: str) -> set[str]:
 INFLECTIONS: dict[str, Callable[[str], set[str]]] = {
     "adjectives": adjective,
     "nouns": noun,
+    "nouns alone": noun,
     "verbs": verb,
     "words": uninflected,
 }
 """Section of the lexicon → rule that makes the forms."""
 
 
+def spellings(form: str) -> tuple[str, str, str]:
+    """The form, as people without umlauts on their keyboard write it, and without ß as in Switzerland."""
+    return form, form.translate(_DIGRAPHS), form.replace("ß", "ss")
+
+
 def with_digraphs(forms: Iterable[str]) -> set[str]:
-    """The forms, and as people without umlauts on their keyboard write them."""
-    listed = set(forms)
-    return listed | {form.translate(_DIGRAPHS) for form in listed}
+    """The forms in all their spellings."""
+    return {spelled for form in forms for spelled in spellings(form)}
+
+
+def listed(words: str) -> frozenset[str]:
+    """The words of a list that is written out, in all their spellings."""
+    return frozenset(with_digraphs(words.split()))

@@ -1,0 +1,110 @@
+"""Marks of irony in German: what turns praise into its opposite. Irony without a mark is not seen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence, Set
+
+from pipeline.tone.clauses import BUT, CLAUSE, STOPS, sentence_end, sentences
+from pipeline.tone.inflection import listed
+
+TURN = -0.8
+"""What is left of praise that is not meant."""
+_DECLARED = re.compile(
+    r"(?:^|(?<=\s))/[si](?=\s|$)|[*#(<\[/]\s?(?:ironi|sarkas|zynis)|(?:ironie|sarkasmus)[ -]?(?:off|aus|ende|modus)",
+    re.IGNORECASE,
+)
+_OFTEN_DECLARED = listed(
+    "s i ironie ironisch ironieoff ironiemodus sarkasmus sarkasmusoff sarkastisch zynismus zynisch"
+)
+_FACES = frozenset("🙄🤡🤦🙃🫠")
+_OPENERS = listed("""
+    toll super klasse prima wunderbar großartig herrlich genial perfekt glückwunsch bravo spitze danke
+    fantastisch hervorragend schön fein sauber läuft respekt chapeau applaus top exzellent nice merci hurra juhu yay
+""")
+_AGAIN = listed("""
+    wieder wiedermal schon mal erneut immer noch nochmal jetzt seit nach nur erst kein keine keinen wenn
+    dass trotz heute nichts niemand nicht auch
+""")
+_THANKS = listed("danke dank dankeschön merci glückwunsch gratulation gratuliere bravo lob kompliment")
+_FOR = listed("für zu zur zum")
+_RELIEF = listed("weg vorbei erledigt überstanden beseitigt behoben gelöst geschafft ende los")
+_LEAST = -1.2
+"""How bad it must be for praise before it to be irony."""
+_SHORT = 4
+
+
+def ironic(text: str, words: Sequence[str], valences: list[float], present: Set[str]) -> None:
+    """Turns praise that a mark, a face, or what follows it shows not to be meant. ``present`` holds the words."""
+    if max(valences, default=0.0) <= 0:
+        return
+    if not _OFTEN_DECLARED.isdisjoint(present) and _DECLARED.search(text):
+        _turn(valences, 0, len(valences))
+        return
+    if not _FACES.isdisjoint(present):
+        _rolled_eyes(words, valences)
+    if min(valences) < 0 and not _OPENERS.isdisjoint(present):
+        _openers(words, valences)
+    if min(valences) < 0 and not _THANKS.isdisjoint(present):
+        _thanks(words, valences)
+
+
+def _turn(valences: list[float], start: int, end: int) -> None:
+    for at in range(start, end):
+        if valences[at] > 0:
+            valences[at] *= TURN
+
+
+def _rolled_eyes(words: Sequence[str], valences: list[float]) -> None:
+    """A face that mocks turns the praise of its sentence, or of the one before if it stands alone."""
+    for start, end in sentences(words, _FACES):
+        if words[start] in _FACES:
+            before = start
+            while before and words[before - 1] in STOPS:
+                before -= 1
+            stop = before
+            while before and words[before - 1] not in STOPS:
+                before -= 1
+            _turn(valences, before, stop)
+        _turn(valences, start, end)
+
+
+def _openers(words: Sequence[str], valences: list[float]) -> None:
+    """ "Toll, wieder kein Netz", "Super! Schon wieder Störung": short praise, then only complaint."""
+    for start, end in sentences(words, _OPENERS):
+        comma = next((at for at in range(start, min(start + _SHORT + 1, end)) if words[at] == ","), None)
+        close = end if comma is None else comma
+        praise = [at for at in range(start, min(close, start + _SHORT)) if words[at] in _OPENERS and valences[at] > 0]
+        if not praise or close - start > _SHORT:
+            continue
+        rest, stop = close + 1, end
+        if comma is None:
+            while rest < len(words) and words[rest] in STOPS:
+                rest += 1
+            stop = sentence_end(words, rest)
+        if _only_complains(words, valences, rest, stop):
+            _turn(valences, start, close)
+
+
+def _only_complains(words: Sequence[str], valences: Sequence[float], start: int, end: int) -> bool:
+    part = words[start:end]
+    marked = not _AGAIN.isdisjoint(part[:3])
+    turned = not BUT.isdisjoint(part) or not _RELIEF.isdisjoint(part)
+    values = valences[start:end]
+    return marked and not turned and sum(values) <= _LEAST and max(values, default=0.0) <= 0
+
+
+def _thanks(words: Sequence[str], valences: list[float]) -> None:
+    """ "Danke für die Verspätung", "Glückwunsch zum Totalausfall"."""
+    for at, word in enumerate(words):
+        if word not in _THANKS or valences[at] <= 0:
+            continue
+        reason = next((place for place in range(at + 1, min(at + 4, len(words))) if words[place] in _FOR), None)
+        if reason is None:
+            continue
+        for place in range(reason + 1, min(reason + 5, len(words))):
+            if words[place] in CLAUSE or valences[place] > 0:
+                break
+            if valences[place] <= _LEAST:
+                valences[at] *= TURN
+                break

@@ -4,9 +4,9 @@
     python -m benchmarks.labelled.matching --misses   # and every sentence that came out wrong
 
 A row is a sentence, the brands it is about, and the trap it sets; ``thread`` is the title it stands under. Rows marked
-``held`` were written after the matcher was finished and never looked at while it was changed. What counts as a
-mention of a brand is what its definition says (``brands.toml``, ``pipeline.examples``): a product that is an alias counts
-for its maker, a foreign company of the same name for nobody.
+``held`` were written after the matcher was finished and never looked at while it was changed. What counts as a mention
+of a brand is what its definition says (``brands.toml``, ``pipeline.examples``): a product that is an alias counts for
+its maker, a foreign company of the same name for nobody.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
-class Miss:
-    """A sentence that came out wrong."""
+class Answer:
+    """A sentence and the brands that were found in it."""
 
     row: Row
     found: frozenset[str]
@@ -75,10 +75,10 @@ def labelled_brands() -> dict[str, Brand]:
     return {**EXAMPLE_BRANDS, **load_brands(HERE / "brands.toml")}
 
 
-def found_in(rows: Iterable[Row], brands: Mapping[str, Brand]) -> list[Miss]:
+def found_in(rows: Iterable[Row], brands: Mapping[str, Brand]) -> list[Answer]:
     """Every row with the brands that the matcher finds in it."""
     matcher = Matcher(brands)
-    return [Miss(row, frozenset(match.brand for match in matcher.find(row.text, row.thread)[0])) for row in rows]
+    return [Answer(row, frozenset(match.brand for match in matcher.find(row.text, row.thread)[0])) for row in rows]
 
 
 def measure(rows: Iterable[Row], brands: Mapping[str, Brand]) -> dict[str, Score]:
@@ -88,7 +88,7 @@ def measure(rows: Iterable[Row], brands: Mapping[str, Brand]) -> dict[str, Score
     return table | {ALL: sum(table.values(), Score())}
 
 
-def _score(answer: Miss, brand: str) -> Score:
+def _score(answer: Answer, brand: str) -> Score:
     named, found = brand in answer.row.brands, brand in answer.found
     return Score(named and found, found and not named, named and not found)
 
@@ -112,11 +112,14 @@ def main(arguments: Sequence[str]) -> None:
         print(f"{name}: {len(part)} sentences, {nobody} of them about none of the brands\n")
         print(*as_table(measure(part, brands)), sep="\n", end="\n\n")
         if "--misses" in arguments:
-            for answer in found_in(part, brands):
-                if answer.found != answer.row.brands:
-                    print(
-                        f"{answer.row.note:20} {sorted(answer.row.brands)} found {sorted(answer.found)}: {answer.row.text}"
-                    )
+            print(
+                *[_as_line(answer) for answer in found_in(part, brands) if answer.found != answer.row.brands], sep="\n"
+            )
+
+
+def _as_line(answer: Answer) -> str:
+    row = answer.row
+    return f"{row.note:20} {sorted(row.brands)} found {sorted(answer.found)}: {row.text}"
 
 
 if __name__ == "__main__":

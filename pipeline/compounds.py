@@ -11,9 +11,9 @@ import re
 HEADS = (
     # people
     "kunde", "kundin", "kundschaft", "chef", "boss", "vorst", "konzern", "mitarbeit", "angestellt", "beschäftigt",
-    "personal", "manag", "sprecher", "techniker", "monteur", "berater", "vertreter", "verkäufer", "fahrer",
-    "fahrgast", "fahrgäst", "gäst", "reisend", "pendler", "nutzer", "user", "hasser", "gewerkschaft", "betriebsrat",
-    "aufsichtsrat", "team",
+    "personal", "beamt", "kritik", "manag", "sprecher", "techniker", "monteur", "berater", "vertreter", "verkäufer",
+    "fahrer", "fahrgast", "fahrgäst", "gäst", "reisend", "pendler", "nutzer", "user", "hasser", "gewerkschaft",
+    "betriebsrat", "aufsichtsrat", "team",
     # service and contract
     "service", "hotline", "support", "beschwerde", "shop", "store", "filial", "kasse", "markt", "märkt", "ticket",
     "karte", "tarif", "vertrag", "verträg", "rechnung", "preis", "angebot", "rabatt", "gutschein", "bonus",

@@ -66,9 +66,12 @@ class Text:
     mails: Spans = NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Hit:
-    """A place where a term stands. ``refused`` says why it does not count; ``doubtful``: it needs a context word."""
+    """A place where a term stands. ``refused`` says why it does not count; ``doubtful``: it needs a context word.
+
+    ``bare`` is where the term itself stands: without inflection and the rest of a compound.
+    """
 
     term: Term
     start: int
@@ -77,6 +80,7 @@ class Hit:
     via: Via
     refused: str = ""
     doubtful: bool = False
+    bare: tuple[int, int] = (0, 0)
 
 
 def examine(text: str) -> Text:
@@ -136,6 +140,13 @@ def _compound_start(text: str, at: int) -> int:
 
 def judge(text: Text, term: Term, start: int, end: int) -> Hit | None:
     """The hit, with a reason if it does not count; None where the letters stand in the middle of another word."""
+    hit = _judged(text, term, start, end)
+    if hit is not None:
+        hit.bare = start, end
+    return hit
+
+
+def _judged(text: Text, term: Term, start: int, end: int) -> Hit | None:
     folded = text.folded
     if not opens(folded, start) and _word_end(folded, end) != end:
         return None
@@ -284,7 +295,7 @@ def _may_open_compound(text: Text, term: Term, start: int, end: int) -> bool:
     if term.short:
         in_hashtag = "#" in text.folded[max(start - 1, 0) : start + 1]
         return in_hashtag and text.plain[end].isupper() and head[1:2].isalpha() and text.plain[end + 1].islower()
-    if text.folded.startswith(FALSE_COMPOUNDS, start):
+    if text.folded.startswith(FALSE_COMPOUNDS, _word_start(text.folded, end)):
         return False
     if head.isdigit():
         return not text.folded[end - 1].isdigit()

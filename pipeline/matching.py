@@ -209,7 +209,8 @@ def _excluding(hit: Hit, touching: list[Hit]) -> Hit | None:
 
 
 def _surrounds(hit: Hit, exclusion: Hit) -> bool:
-    return hit.start <= exclusion.start and exclusion.end <= hit.end and _core(hit) > _core(exclusion)
+    start, end = hit.bare
+    return start <= exclusion.start and exclusion.end <= end and _core(hit) > _core(exclusion)
 
 
 def _runs_on(hit: Hit, exclusion: Hit) -> bool:

@@ -221,6 +221,8 @@ def _judge_word(text: Text, term: Term, start: int, end: int, doubtful: bool) ->
         if not _may_open_compound(text, term, start, end):
             return _refuse(folded, term, start, end, "")
         stop, head = _compound_end(folded, end), end
+        if term.short and "_" in folded[end:stop]:  # the name of an account: bahnfahrer_88
+            return _refuse(folded, term, start, end, "")
     elif folded[stop : stop + 1] in ("-", "_") and folded[stop + 1 : stop + 2].isalnum():
         if folded[stop] == "_" and term.short:
             return _refuse(folded, term, start, end, "")

@@ -138,6 +138,7 @@ TABLE = [
     ("Die DBs im Rechenzentrum", ""),
     ("mein DB9 Stecker", ""),
     ("db_index anlegen", ""),
+    ("bahnfahrer_88 schrieb", ""),
     # 1&1
     ("1&1 kann es nicht", "1und1:1&1"),
     ("1&amp;1 kann es nicht", "1und1:1&amp;1"),

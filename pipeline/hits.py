@@ -7,6 +7,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from pipeline.compounds import FALSE_COMPOUNDS, PREFIXES, SWEARWORDS, is_head
 from pipeline.spelling import lower, unify
 from pipeline.terms import SHORT, Role, Term
 from pipeline.words import Via
@@ -15,8 +16,8 @@ HEAD = 3
 """Least number of letters a name must be continued by to make a compound."""
 LONGEST_WORD = 100
 """Characters looked at on either side of a hit for the rest of its word: a bound on the time."""
-FALSE_COMPOUNDS = ("telekommunik",)
-"""Ordinary words that begin like a well-known name."""
+ENDINGS = frozenset({"", "s", "es", "e", "en", "n", "er", "ern", "in"})
+"""With what a short context word may be inflected."""
 
 _ADDRESS = re.compile(
     r"(?:https?://|(?<![\w@.-])www\.)(?P<host>[^\s/?#<>\"]++)(?P<path>[/?#][^\s<>\"]*+)?"
@@ -65,9 +66,12 @@ class Text:
     mails: Spans = NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Hit:
-    """A place where a term stands. ``refused`` says why it does not count."""
+    """A place where a term stands. ``refused`` says why it does not count; ``doubtful``: it needs a context word.
+
+    ``bare`` is where the term itself stands: without inflection and the rest of a compound.
+    """
 
     term: Term
     start: int
@@ -75,6 +79,8 @@ class Hit:
     why: str
     via: Via
     refused: str = ""
+    doubtful: bool = False
+    bare: tuple[int, int] = (0, 0)
 
 
 def examine(text: str) -> Text:
@@ -98,12 +104,14 @@ def opens(text: str, start: int) -> bool:
     return start == 0 or not text[start - 1].isalnum()
 
 
-def is_context(folded: str, start: int, end: int) -> bool:
+def is_context(text: Text, term: Term, start: int, end: int) -> bool:
     """Context words of five letters and more may be continued (Verspätungen); shorter ones only inflected (Zuges)."""
-    if not opens(folded, start):
+    if not opens(text.folded, start) or (term.exact and text.plain[start:end] != term.exact):
         return False
-    stop = _word_end(folded, end)
-    return end - start >= SHORT or stop - end <= 2
+    if end - start >= SHORT:
+        return True
+    ending = text.folded[end : _word_end(text.folded, end)]
+    return ending in ("", "s") if term.exact else ending in ENDINGS
 
 
 def _word_end(text: str, at: int) -> int:
@@ -132,11 +140,24 @@ def _compound_start(text: str, at: int) -> int:
 
 def judge(text: Text, term: Term, start: int, end: int) -> Hit | None:
     """The hit, with a reason if it does not count; None where the letters stand in the middle of another word."""
+    hit = _judged(text, term, start, end)
+    if hit is not None:
+        hit.bare = start, end
+    return hit
+
+
+def _judged(text: Text, term: Term, start: int, end: int) -> Hit | None:
     folded = text.folded
     if not opens(folded, start) and _word_end(folded, end) != end:
         return None
+    doubtful = term.needs_context
     if term.exact and folded[start - 1 : start] != "#" and text.plain[start:end] != term.exact:
-        return None
+        sloppy = term.sloppy and opens(folded, start) and text.plain[start:end] == folded[start:end]
+        if not sloppy or _is_unit(folded, start):
+            return None
+        doubtful = True
+    if term.wrong:
+        return _judge_wrong(text, term, start, end)
     if text.mails.around(start, end):
         return _refuse(folded, term, start, end, "part of a mail address")
     if term.role is Role.ACCOUNT:
@@ -147,9 +168,26 @@ def judge(text: Text, term: Term, start: int, end: int) -> Hit | None:
         return _refuse(folded, term, start, end, "part of an address")
     if text.hosts.around(start, end):
         if _is_own_label(folded, start, end):
-            return _named(term, start, end, "address of")
+            return _named(term, start, end, "address of", doubtful=doubtful)
         return _refuse(folded, term, start, end, "part of an address")
-    return _judge_word(text, term, start, end)
+    return _judge_word(text, term, start, end, doubtful)
+
+
+def _is_unit(folded: str, start: int) -> bool:
+    """Whether a number stands before (72 db)."""
+    return folded[max(start - 2, 0) : start].rstrip()[-1:].isdigit()
+
+
+def _judge_wrong(text: Text, term: Term, start: int, end: int) -> Hit | None:
+    """A misspelling counts as a word of its own only, which may be inflected or open a hyphenated compound."""
+    folded = text.folded
+    inside = any(spans.around(start, end) for spans in (text.mails, text.paths, text.hosts))
+    stop = end + 1 if folded[end : end + 1] == "s" else end
+    if inside or _is_word(folded[stop : stop + 1] or " ") or _is_word(folded[start - 1 : start] or " "):
+        return None
+    if folded[start - 1 : start] in ("@", "-"):
+        return None
+    return _named(term, start, _compound_end(folded, stop), "misspelling of", folded)
 
 
 def _is_own_label(folded: str, start: int, end: int) -> bool:
@@ -172,33 +210,38 @@ def _judge_domain(text: Text, term: Term, start: int, end: int) -> Hit | None:
     return Hit(term, start, end, f"own domain {term.label}", Via.HANDLE)
 
 
-def _judge_word(text: Text, term: Term, start: int, end: int) -> Hit | None:
+def _judge_word(text: Text, term: Term, start: int, end: int, doubtful: bool) -> Hit | None:
     folded = text.folded
     if reason := _broken_edge(folded, term, start, end):
         return _refuse(folded, term, start, end, reason)
+    begin = _compound_start(folded, _word_start(folded, start))
+    doubtful = doubtful and folded[begin:start].strip("-_") not in SWEARWORDS
     stop = _inflected_end(folded, term, end)
     if stop is None:
-        stop = _compound_end(folded, end)
-        if not _may_open_compound(text, term, start, end, stop):
+        if not _may_open_compound(text, term, start, end):
             return _refuse(folded, term, start, end, "")
-        return _named(term, _compound_start(folded, start), stop, "compound of", folded)
-    if folded[stop : stop + 1] in ("-", "_") and folded[stop + 1 : stop + 2].isalnum():
+        stop, head = _compound_end(folded, end), end
+        if term.short and "_" in folded[end:stop]:  # the name of an account: bahnfahrer_88
+            return _refuse(folded, term, start, end, "")
+    elif folded[stop : stop + 1] in ("-", "_") and folded[stop + 1 : stop + 2].isalnum():
         if folded[stop] == "_" and term.short:
             return _refuse(folded, term, start, end, "")
-        return _named(term, _compound_start(folded, start), _compound_end(folded, stop), "compound of", folded)
-    begin = _compound_start(folded, start)
-    form = "compound of" if begin != start else "inflection of" if stop != end else ""
-    return _named(term, begin, stop, form, folded)
+        stop, head = _compound_end(folded, stop), stop + 1
+    else:
+        form = "compound of" if begin != start else "inflection of" if stop != end else ""
+        return _named(term, begin, stop, form, folded, doubtful)
+    doubtful = doubtful and not is_head(folded[head : _word_end(folded, head)])
+    return _named(term, begin, stop, "compound of", folded, doubtful)
 
 
-def _named(term: Term, start: int, end: int, form: str, folded: str = "") -> Hit:
+def _named(term: Term, start: int, end: int, form: str, folded: str = "", doubtful: bool = False) -> Hit:
     """A hit that counts; behind # or @ it is a hashtag or a handle."""
     mark = folded[start - 1 : start] if folded else ""
     if mark == "@":
-        return Hit(term, start - 1, end, f"handle with {term.via} {term.label}", Via.HANDLE)
+        return Hit(term, start - 1, end, f"handle with {term.via} {term.label}", Via.HANDLE, doubtful=doubtful)
     if mark == "#" and not form:
         form = "hashtag of"
-    return Hit(term, start, end, f"{form} {term.via} {term.label}".strip(), term.via)
+    return Hit(term, start, end, f"{form} {term.via} {term.label}".strip(), term.via, doubtful=doubtful)
 
 
 def _refuse(folded: str, term: Term, start: int, end: int, reason: str) -> Hit:
@@ -217,9 +260,10 @@ def _word_start(text: str, at: int) -> int:
 def _broken_edge(folded: str, term: Term, start: int, end: int) -> str:
     """Why the characters next to a hit forbid it, or an empty string."""
     before, after = folded[start - 1 : start], folded[end : end + 1]
-    if before and before.isalnum():
+    if before and before.isalnum() and folded[_word_start(folded, start) : start] not in SWEARWORDS:
         return f"part of the word '{folded[_word_start(folded, start) : _word_end(folded, end)]}'"
-    if before in ("-", "_") and term.short and folded[start - 2 : start - 1].isalnum():
+    prefix = folded[_word_start(folded, start - 1) : start - 1] if before in ("-", "_") and term.short_first else ""
+    if prefix and prefix not in PREFIXES:
         return f"part of the word '{folded[_compound_start(folded, start) : _word_end(folded, end)]}'"
     if after == "+" and not (folded[end + 1 : end + 2] or " ").isalnum():
         return f"another name: '{folded[start : end + 1]}'"
@@ -244,13 +288,17 @@ def _inflected_end(folded: str, term: Term, end: int) -> int | None:
     return stop if ending == "n" and folded[end - 1] == "e" and not term.short else None
 
 
-def _may_open_compound(text: Text, term: Term, start: int, end: int, stop: int) -> bool:
+def _may_open_compound(text: Text, term: Term, start: int, end: int) -> bool:
     """Whether the letters that continue a name make a compound of it (Telekomkunde) and not another word."""
     word_end = _word_end(text.folded, end)
     head = text.folded[end:word_end]
+    if term.exact is None and is_head(head):
+        return True
     if term.short:
-        in_hashtag = text.folded[start - 1 : start] == "#"
+        in_hashtag = "#" in text.folded[max(start - 1, 0) : start + 1]
         return in_hashtag and text.plain[end].isupper() and head[1:2].isalpha() and text.plain[end + 1].islower()
-    if text.folded.startswith(FALSE_COMPOUNDS, start):
+    if text.folded.startswith(FALSE_COMPOUNDS, _word_start(text.folded, end)):
         return False
-    return len(head) >= HEAD and head.isalpha() and _VOWEL.search(head) is not None and stop >= word_end
+    if head.isdigit():
+        return not text.folded[end - 1].isdigit()
+    return len(head) >= HEAD and head.isalpha() and _VOWEL.search(head) is not None

@@ -3,18 +3,23 @@
 One Aho-Corasick automaton holds all spellings of all brands. A hit is then judged by what stands around it:
 
 - **edges**: a name stands alone, is inflected (``Telekoms``), or opens a compound (``Telekom-Hotline``,
-  ``Telekomkunde``). Names that are short (under five letters) or ``ambiguous`` open hyphenated compounds only.
+  ``Telekomkunde``). Names that are short (under five letters) or ``ambiguous`` open hyphenated compounds, and closed
+  ones with what companies have (``Bahnstreik``).
 - **case** is ignored, except for all-capital names of up to three letters (``DB``); a hashtag is free of case.
 - **addresses**: an own domain counts as a handle; a name counts as a host name of its own (``telekom.de``), not in
   the path of an address and not in a mail address.
 - **exclusions** win over every hit they touch, unless the hit is the longer phrase around them.
-- **context**: ambiguous names need a context word, or another firm hit on the same brand.
+- **context**: ambiguous names need a context word, or another firm hit on the same brand; short and ambiguous ones do
+  not count in a sentence with a word of ``unless``, unless a context word stands there too.
+- **misspellings** of long words count where ``typos`` is set, as words of their own only.
 """
 
 from __future__ import annotations
 
+import re
+from bisect import bisect
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import ahocorasick_rs
@@ -22,8 +27,11 @@ import ahocorasick_rs
 from pipeline.configuration import Brand
 from pipeline.draft import Match
 from pipeline.hits import NOWHERE, Hit, Spans, Text, examine, is_context, judge, opens
-from pipeline.spelling import fold
-from pipeline.terms import Role, Term, terms_of
+from pipeline.terms import Role, Term, misspelled, terms_of
+
+_SENTENCE_END = re.compile(r"[.!?…](?=\s)|\n")
+INFLECTION = 2
+"""Letters by which a word may go on and still be the same."""
 
 
 @dataclass(slots=True)
@@ -32,36 +40,74 @@ class _Found:
 
     hits: list[Hit] = field(default_factory=list)
     exclusions: list[Hit] = field(default_factory=list)
-    context: bool = False
+    context: list[int] = field(default_factory=list)
+    """Where context words stand."""
+    unless: list[tuple[int, Term]] = field(default_factory=list)
+    """Where words stand beside which a name means something else."""
+    around: bool = False
+    """Whether a context word stands in the thread's title."""
+
+
+class _Patterns:
+    """Many folded patterns, looked for at once."""
+
+    def __init__(self) -> None:
+        self._terms: dict[str, list[Term]] = {}
+        self._listed: list[list[Term]] = []
+        self._automaton: ahocorasick_rs.AhoCorasick | None = None
+
+    def __contains__(self, pattern: str) -> bool:
+        return pattern in self._terms
+
+    def add(self, pattern: str, term: Term) -> None:
+        bucket = self._terms.setdefault(pattern, [])
+        if term not in bucket:
+            bucket.append(term)
+
+    def close(self) -> None:
+        """Nothing is added any more."""
+        self._listed = list(self._terms.values())
+        self._automaton = ahocorasick_rs.AhoCorasick(list(self._terms)) if self._terms else None
+
+    def find(self, folded: str) -> Iterator[tuple[Term, int, int]]:
+        if self._automaton is None:
+            return
+        for pattern, start, end in self._automaton.find_matches_as_indexes(folded, overlapping=True):
+            for term in self._listed[pattern]:
+                yield term, start, end
 
 
 class Matcher:
     """Finds the brands that a text names. Build once per configuration; linear in the length of the text."""
 
     def __init__(self, brands: Mapping[str, Brand]) -> None:
-        terms: dict[str, list[Term]] = {}
+        self._names, self._words = _Patterns(), _Patterns()
         for identifier, brand in brands.items():
             for pattern, term in terms_of(identifier, brand):
-                bucket = terms.setdefault(pattern, [])
-                if term not in bucket:
-                    bucket.append(term)
-        self._terms = list(terms.values())
-        self._automaton = ahocorasick_rs.AhoCorasick(list(terms)) if terms else None
+                beside = term.role in (Role.CONTEXT, Role.UNLESS)
+                (self._words if beside else self._names).add(pattern, term)
+        slips = [slip for identifier, brand in brands.items() for slip in misspelled(identifier, brand)]
+        for pattern, term in [(pattern, term) for pattern, term in slips if pattern not in self._names]:
+            self._names.add(pattern, term)
+        self._names.close()
+        self._words.close()
 
     def find(self, text: str, context: str = "") -> tuple[list[Match], list[Match]]:
         """Matches and rejected matches, in order of position.
 
         ``context`` is looked through for context words only (the thread's title). Positions are those of ``text``.
         """
-        found = self._look(examine(text)) if self._automaton else {}
-        if not found:
-            return [], []
-        around = self._context_brands(context) if context else frozenset()
+        examined = examine(text)
+        found = self._look(examined)
+        if any(hit.doubtful or hit.term.guarded for seen in found.values() for hit in seen.hits):
+            self._look_beside(examined, found)
+            for brand in self._context_brands(context) if context else ():
+                if brand in found:
+                    found[brand].around = True
         matches: list[Match] = []
         rejected: list[Match] = []
         for brand, seen in found.items():
-            seen.context = seen.context or brand in around
-            for hit in _decide(seen):
+            for hit in _decide(seen, text):
                 (rejected if hit.refused else matches).append(_as_match(text, brand, hit))
         return sorted(matches, key=_position), sorted(rejected, key=_position)
 
@@ -70,34 +116,35 @@ class Matcher:
         return tuple(dict.fromkeys(match.brand for match in self.find(text)[0]))
 
     def _look(self, text: Text) -> dict[str, _Found]:
+        """Names and exclusions of the brands that have any of them here."""
         found: dict[str, _Found] = {}
-        for term, start, end in self._raw(text.folded):
-            seen = found.get(term.brand)
-            if seen is None:
-                seen = found[term.brand] = _Found()
-            if term.role is Role.CONTEXT:
-                seen.context = seen.context or is_context(text.folded, start, end)
-            elif term.role is Role.EXCLUSION:
+        for term, start, end in self._names.find(text.folded):
+            if term.role is Role.EXCLUSION:
                 if opens(text.folded, start):
-                    seen.exclusions.append(Hit(term, start, end, "", term.via, f"exclusion '{term.label}'"))
-            elif hit := judge(text, term, start, end):
-                seen.hits.append(hit)
+                    hit = Hit(term, start, end, "", term.via, f"exclusion '{term.label}'")
+                    found.setdefault(term.brand, _Found()).exclusions.append(hit)
+            elif judged := judge(text, term, start, end):
+                found.setdefault(term.brand, _Found()).hits.append(judged)
         return found
 
+    def _look_beside(self, text: Text, found: Mapping[str, _Found]) -> None:
+        """Note the words that speak for and against the brands found."""
+        for term, start, end in self._words.find(text.folded):
+            seen = found.get(term.brand)
+            if seen is None or not is_context(text, term, start, end):
+                continue
+            if term.role is Role.CONTEXT:
+                seen.context.append(start)
+            else:
+                seen.unless.append((start, term))
+
     def _context_brands(self, context: str) -> frozenset[str]:
-        folded = fold(context)
+        text = examine(context)
         return frozenset(
             term.brand
-            for term, start, end in self._raw(folded)
-            if term.role is Role.CONTEXT and is_context(folded, start, end)
+            for term, start, end in self._words.find(text.folded)
+            if term.role is Role.CONTEXT and is_context(text, term, start, end)
         )
-
-    def _raw(self, folded: str) -> Iterator[tuple[Term, int, int]]:
-        if self._automaton is None:
-            return
-        for pattern, start, end in self._automaton.find_matches_as_indexes(folded, overlapping=True):
-            for term in self._terms[pattern]:
-                yield term, start, end
 
 
 def explain(brands: Mapping[str, Brand], text: str) -> dict[str, Any]:
@@ -133,7 +180,7 @@ def _as_match(text: str, brand: str, hit: Hit) -> Match:
     return Match(brand, text[hit.start : hit.end], hit.start, hit.end, hit.via, hit.refused or hit.why)
 
 
-def _decide(seen: _Found) -> list[Hit]:
+def _decide(seen: _Found, text: str) -> list[Hit]:
     """What counts and what is rejected for one brand: exclusions first, then the longest hits, then context."""
     excluded: dict[tuple[int, int], Hit] = {}
     free: list[Hit] = []
@@ -146,8 +193,10 @@ def _decide(seen: _Found) -> list[Hit]:
         else:
             free.append(hit)
     counting = _longest([hit for hit in free if not hit.refused])
-    firm = seen.context or any(not hit.term.needs_context for hit in counting)
-    settled = [hit if firm else _without_context(hit) for hit in counting]
+    if seen.unless:
+        counting = _elsewhere(counting, seen, text)
+    firm = seen.around or seen.context or any(not (hit.doubtful or hit.refused) for hit in counting)
+    settled = [_without_context(hit) if hit.doubtful and not (firm or hit.refused) else hit for hit in counting]
     refused = _apart(excluded.values(), settled)
     outside = _apart((hit for hit in free if hit.refused), [*settled, *refused])
     return [*settled, *refused, *_longest(outside)]
@@ -155,12 +204,33 @@ def _decide(seen: _Found) -> list[Hit]:
 
 def _excluding(hit: Hit, touching: list[Hit]) -> Hit | None:
     """The longest exclusion that touches a hit, but for those that are part of a longer phrase that counts."""
-    strong = [
-        exclusion
-        for exclusion in touching
-        if not (hit.start <= exclusion.start and exclusion.end <= hit.end and _core(hit) > _core(exclusion))
-    ]
+    strong = [exclusion for exclusion in touching if not (_surrounds(hit, exclusion) or _runs_on(hit, exclusion))]
     return max(strong, key=_core, default=None)
+
+
+def _surrounds(hit: Hit, exclusion: Hit) -> bool:
+    start, end = hit.bare
+    return start <= exclusion.start and exclusion.end <= end and _core(hit) > _core(exclusion)
+
+
+def _runs_on(hit: Hit, exclusion: Hit) -> bool:
+    """Whether a phrase ends within a longer word that names the brand (``sich Bahn`` in "kauft sich Bahntickets")."""
+    return exclusion.term.phrase and exclusion.start < hit.start and hit.end > exclusion.end + INFLECTION
+
+
+def _elsewhere(hits: list[Hit], seen: _Found, text: str) -> list[Hit]:
+    """The hits; refused are guarded ones in a sentence with a word of ``unless`` and none of the context."""
+    ends = [found.start() for found in _SENTENCE_END.finditer(text)]
+    for_it = {bisect(ends, at) for at in seen.context}
+    against = {bisect(ends, at): term.label for at, term in seen.unless}
+
+    def judged(hit: Hit) -> Hit:
+        sentence = bisect(ends, hit.start)
+        if not hit.term.guarded or sentence in for_it or sentence not in against:
+            return hit
+        return replace(hit, refused=f"beside '{against[sentence]}' {hit.term.label} means something else")
+
+    return [judged(hit) for hit in hits]
 
 
 def _core(hit: Hit) -> int:
@@ -184,7 +254,7 @@ def _apart(hits: Iterable[Hit], others: Iterable[Hit]) -> list[Hit]:
 def _longest(hits: list[Hit]) -> list[Hit]:
     """Hits that do not overlap: from left to right, of overlapping ones the longest."""
     chosen: list[Hit] = []
-    for hit in sorted(hits, key=lambda hit: (hit.start, -hit.end, -_core(hit), bool(hit.refused))):
+    for hit in sorted(hits, key=lambda hit: (hit.start, -hit.end, hit.doubtful, -_core(hit), bool(hit.refused))):
         if not chosen or hit.start >= chosen[-1].end:
             chosen.append(hit)
         elif hit.end - hit.start > chosen[-1].end - chosen[-1].start:
@@ -193,6 +263,4 @@ def _longest(hits: list[Hit]) -> list[Hit]:
 
 
 def _without_context(hit: Hit) -> Hit:
-    if not hit.term.needs_context:
-        return hit
-    return Hit(hit.term, hit.start, hit.end, "", hit.via, f"no context word beside ambiguous name {hit.term.label}")
+    return replace(hit, refused=f"no context word beside ambiguous name {hit.term.label}")

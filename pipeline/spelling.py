@@ -12,6 +12,10 @@ _SAME_LENGTH = {
     "₂": "2", "＆": "&", "＠": "@",
 }  # fmt: skip
 _UNEVEN = re.compile(f"[{''.join(_SAME_LENGTH)}]")
+_SIGNS = ("&", "&amp;", "&#038;", "&#38;")
+"""An ampersand as it stands in texts and in the source of pages."""
+JOINED = 3
+"""Names of more words than this are not written as one word."""
 _TO_DIGRAPH = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 _TO_UMLAUT = (("ae", "ä"), ("oe", "ö"), ("ue", "ü"))
 
@@ -58,16 +62,18 @@ def _attributes(form: str) -> set[str]:
 
 
 def _separators(form: str) -> set[str]:
-    return {form, *(re.sub(r"[ -]", mark, form) for mark in (" ", "-", ""))}
+    if len(re.split("[ -]", form)) > JOINED:
+        return {form}
+    return {form, *(re.sub(r"[ -]", mark, form) for mark in (" ", "-", "_", ""))}
 
 
 def _ampersands(form: str) -> set[str]:
     if "&" not in form:
         return {form}
-    marks = ["&", "&amp;", " & ", " &amp; "]
-    if re.search(r"\d&\d", form):
-        marks += ["und", " und "]
-    elif re.search(r"\w\w&\w\w", form):
+    blanks = (("", ""), (" ", " ")) if " " in form else (("", ""), (" ", " "), ("", " "), (" ", ""))
+    signs = (*_SIGNS, "und") if re.search(r"\d&\d", form) else _SIGNS
+    marks = [before + sign + after for sign in signs for before, after in blanks]
+    if re.search(r"\w\w&\w\w", form):
         marks.append(" und ")
     return {form.replace("&", mark) for mark in marks}
 

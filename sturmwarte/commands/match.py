@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,10 +24,14 @@ def match(
 ) -> None:
     """help.match"""
     from pipeline.matching import Matcher, explain_with
+    from pipeline.nearest import nearest
 
-    matcher, lines = Matcher(brands_in_force(brands, config)), text == "-"
+    known, lines = brands_in_force(brands, config), text == "-"
+    matcher = Matcher(known)
     for line in _lines() if lines else [_readable(text)]:
         found = explain_with(matcher, line)
+        if not (lines or found["brands"] or found["rejected"]):
+            found["nearest"] = [asdict(near) for near in nearest(line, known)]
         if as_json:
             print_json(found, lines=lines)
         else:
@@ -62,8 +67,9 @@ def _show(found: Mapping[str, Any]) -> None:
     rows += [(speech.say("command.match.rejected"), *_cells(hit)) for hit in found["rejected"]]
     if rows:
         print_table([speech.say(f"command.match.{name}") for name in ("result", "brand", "term", "place", "why")], rows)
-    else:
-        typer.echo(speech.say("command.match.none"))
+        return
+    likest = "; ".join(speech.say("command.match.near", **near) for near in found.get("nearest", ()))
+    typer.echo(speech.say("command.match.nearest", list=likest) if likest else speech.say("command.match.unspelled"))
 
 
 def _cells(hit: Mapping[str, Any]) -> tuple[str, str, str, str]:

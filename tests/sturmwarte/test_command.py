@@ -68,6 +68,16 @@ def test_match_works_without_configuration(run: Run) -> None:
     assert {"brand", "term", "start", "end", "why"} <= set(found["brands"][0])
 
 
+def test_match_says_what_a_text_without_a_name_nearly_spells(run: Run) -> None:
+    code, found = run.json("match", "Seit gestern ist die Tlekon tot")
+    assert (code, found["brands"], found["rejected"]) == (0, [], [])
+    assert found["nearest"] == [{"word": "Tlekon", "brand": "telekom", "name": "Telekom"}]
+    _, out, _ = run("match", "Seit gestern ist die Tlekon tot")
+    assert "Tlekon" in out and "Telekom (telekom)" in out
+    _, out, _ = run("match", "Schönes Wetter")
+    assert out.count("\n") == 1 and "(" not in out
+
+
 def test_match_reads_lines_and_answers_one_line_each(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("Telekom\n\nnichts davon\n"))
     code, out, _ = run("match", "-", "--json")

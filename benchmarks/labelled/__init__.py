@@ -1,0 +1,1 @@
+"""Labelled sentences of our own, and what they say about the pipeline."""

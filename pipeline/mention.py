@@ -346,15 +346,24 @@ def _full(reading: LaterReading) -> bool:
 
 def _rank(reading: LaterReading) -> tuple[object, ...]:
     crawled = reading.crawled
-    return (crawled.reading, crawled.source, crawled.fetched, _encode(crawled))
+    return (crawled.reading, crawled.source, crawled.fetched, *_identity(reading))
 
 
 def _remains_rank(reading: LaterReading) -> tuple[object, ...]:
     """Like ``_rank``, but of several full readings the last one."""
     crawled = reading.crawled
     if _full(reading):
-        return (crawled.reading, crawled.fetched, crawled.source, _encode(crawled))
+        return (crawled.reading, crawled.fetched, crawled.source, *_identity(reading))
     return _rank(reading)
+
+
+def _identity(reading: LaterReading) -> tuple[object, ...]:
+    """Tells two readings of one source and second apart, and orders them alike before and after a deletion.
+
+    So first comes what a deletion leaves; the words, which it takes, decide only between what would remain the same.
+    """
+    remains = _bare(reading)
+    return (_encode(remains["crawled"]), reading.analysis.text_hash, _encode(reading.crawled))
 
 
 def _not_outdone(winner: LaterReading, alive: list[LaterReading], is_copy: bool) -> tuple[LaterReading, ...]:
@@ -379,8 +388,9 @@ def _best_analysis(reading: LaterReading, readings: list[LaterReading]) -> Analy
 
 
 def _analysis_rank(analysis: Analysis) -> tuple[object, ...]:
+    """As in ``_identity``, the words that a deletion takes come last."""
     blank = replace(analysis, opinions=tuple(replace(opinion, counted=False) for opinion in analysis.opinions))
-    return (analysis.version, len(analysis.opinions), _encode(blank))
+    return (analysis.version, len(analysis.opinions), _encode(_wordless(blank)), _encode(blank))
 
 
 def _counting(analysis: Analysis, kind: Kind, is_copy: bool) -> Analysis:
@@ -400,11 +410,14 @@ class _Bare(TypedDict):
 
 def _bare(reading: LaterReading) -> _Bare:
     """A reading without its words; the hash and the labels of its analysis stay."""
-    tone = reading.analysis.tone
     return _Bare(
         crawled=replace(reading.crawled, title="", text="", media=(), raw_sha256=None),
-        analysis=replace(reading.analysis, tone=replace(tone, words=()) if tone else None),
+        analysis=_wordless(reading.analysis),
     )
+
+
+def _wordless(analysis: Analysis) -> Analysis:
+    return replace(analysis, tone=replace(analysis.tone, words=())) if analysis.tone else analysis
 
 
 def _encode(value: msgspec.Struct) -> bytes:

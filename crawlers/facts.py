@@ -79,7 +79,7 @@ def _reservation(conn: sa.Connection, name: str, url: str) -> dict[str, Any]:
 
 
 def _quota(conn: sa.Connection, spider: str, options: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What its key has cost; ``key_env`` may say no more than the spider's own name for it, under which none is told."""
+    """What its key has cost. Where ``key_env`` only repeats the spider's own name for it, it is counted by kind."""
     names = [spider]
     if place := options.get("key_file") or options.get("key_env"):
         names = [f"{spider} {place}"] + ([] if options.get("key_file") else names)

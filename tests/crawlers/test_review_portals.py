@@ -21,6 +21,7 @@ from crawlers.registry import spiders
 from crawlers.spiders import etrusted, trustpilot
 from crawlers.spiders.appstore import AppstoreSpider
 from crawlers.spiders.etrusted import EtrustedSpider
+from crawlers.spiders.googleplay import GoogleplaySpider
 from pipeline.words import Answer, Kind
 
 PAGES = Path(__file__).parent / "pages"
@@ -312,6 +313,20 @@ def test_a_token_is_bought_used_and_kept_nowhere(world, monkeypatch, name, caplo
     assert b"marke-9" not in kept
     assert b"geheim-77" not in kept
     assert "marke-9" not in caplog.text
+
+
+def test_what_google_play_no_longer_tells_after_a_pause_is_a_hole(monkeypatch):
+    monkeypatch.setenv("STURMWARTE_GOOGLE_PLAY_ACCOUNT", service_account()[0])
+    answers = lambda url: b'{"access_token":"t"}' if "token" in url else b'{"reviews":[]}'  # noqa: E731
+    app = Source(GoogleplaySpider, "https://androidpublisher.googleapis.com/v3/applications/de.acme/reviews")
+    assert (app.visit(answers).complete, app.visit(answers).visit.holes) == (True, [])
+    read_to = app.watermark
+    app.now += timedelta(days=7)
+    late = app.visit(answers)
+    resumed = read_to + timedelta(minutes=30)
+    assert late.visit.holes == [(read_to, resumed, "Google Play tells reviews of seven days only")]
+    assert late.complete
+    assert app.visit(answers).visit.holes == []
 
 
 def test_a_service_account_signs_what_it_says():

@@ -130,6 +130,8 @@ class Mention(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     late: bool = False
     clamped: bool = False
     """The page's time lay in the future and was replaced by ``seen``."""
+    press: bool = False
+    """By somebody on the watch list of journalists, as any source of it told."""
     corrections: tuple[Correction, ...] = ()
     deleted_at: datetime | None = None
     """When the source was found to have deleted it; text and title are gone then."""
@@ -182,6 +184,7 @@ def join(old: Mention | None, incoming: Mention) -> Mention:
         published=published,
         seen=min(old.seen, incoming.seen),
         sources=tuple(sorted({*old.sources, *incoming.sources})),
+        press=old.press or incoming.press,
         corrections=_united(old.corrections, incoming.corrections),
         last_deletion=_newest(old.last_deletion, old.deleted_at, incoming.last_deletion, incoming.deleted_at),
     )

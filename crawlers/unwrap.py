@@ -11,7 +11,7 @@ from crawlers.select import absolute, parameter
 
 
 def unwrapped(url: str) -> str:
-    """The address that a link of a search engine leads to, taken out of the engine's redirect without asking anybody."""
+    """The address that a search engine's link leads to, taken out of its redirect without asking anybody."""
     try:
         parts = urlsplit(url)
     except ValueError:

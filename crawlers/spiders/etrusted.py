@@ -34,7 +34,7 @@ from crawlers.oauth import OAuthSpider
 from crawlers.parsing import PageFile, Parsed, ParsedItem
 from crawlers.review_api import HookedOptions
 from crawlers.select import parameter
-from crawlers.webhook import Webhook, message_page, signed
+from crawlers.webhook import Signature, Webhook, message_page
 from pipeline.words import Kind
 
 ORIGIN = "etrusted.com"
@@ -118,7 +118,7 @@ key_file = "/etc/sturmwarte/etrusted.secret"
 """
     parser: ClassVar[Any] = staticmethod(parse)
     webhook: ClassVar[Webhook | None] = Webhook(
-        is_genuine=signed("x-etrusted-signature", "x-signature"), items=items_of_webhook, place=f"https://{ORIGIN}/"
+        signature=Signature(("x-etrusted-signature", "x-signature")), items=items_of_webhook, place=f"https://{ORIGIN}/"
     )
 
     @classmethod

@@ -11,7 +11,7 @@ import base64
 import binascii
 import hmac
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -63,10 +63,12 @@ class Webhook:
 
     def signature_for(self, options: Any) -> Signature:
         """The usual one, as far as the options of the source do not say otherwise."""
-        header = str(getattr(options, "hook_header", "")).lower()
-        said = {name: getattr(options, f"hook_{name}", None) for name in ("algorithm", "encoding")}
-        given = {name: value for name, value in said.items() if value is not None}
-        return replace(self.signature, **({"headers": (header,)} if header else {}), **given)
+        usual, header = self.signature, str(getattr(options, "hook_header", "")).lower()
+        return Signature(
+            headers=(header,) if header else usual.headers,
+            algorithm=getattr(options, "hook_algorithm", usual.algorithm),
+            encoding=getattr(options, "hook_encoding", usual.encoding),
+        )
 
 
 def message_page(url: str, body: bytes) -> PageFile:

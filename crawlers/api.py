@@ -57,7 +57,7 @@ class Keyed(SourceSpider):
 
     def key(self) -> str:
         """The key. Raises SecretMissing where the named file cannot be read; empty where none is given."""
-        options: Any = self.job.options
+        options = self.options(ApiOptions)
         return self.secret(options.key_file, options.key_env or self.key_name)
 
     def secret(self, file: Path | None, variable: str) -> str:
@@ -85,7 +85,7 @@ class Keyed(SourceSpider):
     @property
     def quota_name(self) -> str:
         """What the quota is counted under: one kind and one key, named by where it lies. Nothing of the key itself."""
-        options: Any = self.job.options
+        options = self.options(ApiOptions)
         place = str(options.key_file or options.key_env)
         return self.name if place in ("", self.key_name) else f"{self.name} {place}"
 
@@ -106,7 +106,7 @@ class Keyed(SourceSpider):
         return quota_span(self.job.started, self.quota_period, self.quota_zone)
 
     def _limit(self) -> int | None:
-        options: Any = self.job.options
+        options = self.options(ApiOptions)
         return options.quota or self.quota
 
     def _spend(self, units: int) -> bool:

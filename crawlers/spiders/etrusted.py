@@ -128,7 +128,7 @@ key_file = "/etc/sturmwarte/etrusted.secret"
         return "the answer is a list of reviews of eTrusted" if known else ""
 
     def lists(self) -> Mapping[str, str]:
-        options: Any = self.job.options
+        options = self.options(EtrustedOptions)
         mark = self.job.watermark
         since = self.job.backfill_from if mark is None else mark - OVERLAP
         channels = ",".join(options.channels) or None
@@ -143,10 +143,9 @@ key_file = "/etc/sturmwarte/etrusted.secret"
         return True
 
     def token_url(self) -> str:
-        url: str = self.job.options.token_url  # type: ignore[attr-defined]
-        return url
+        return self.options(EtrustedOptions).token_url
 
     def grant(self) -> Mapping[str, str]:
-        options: Any = self.job.options
+        options = self.options(EtrustedOptions)
         client = {"client_id": options.client_id, "client_secret": self.key()}
         return {"grant_type": "client_credentials", "audience": options.audience, **client}

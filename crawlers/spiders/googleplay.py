@@ -131,8 +131,7 @@ key_file = "/etc/sturmwarte/play-service-account.json"
         return False
 
     def token_url(self) -> str:
-        url: str = self.job.options.token_url  # type: ignore[attr-defined]
-        return url
+        return self.options(GoogleplayOptions).token_url
 
     def grant(self) -> Mapping[str, str]:
         assertion = service_assertion(self.key(), SCOPE, self.token_url(), self.job.now())

@@ -110,7 +110,7 @@ url = "https://paper.example.org/news-sitemap.xml"
         return time is None or time >= floor - timedelta(days=1)  # days are often all that a map says
 
     def _articles(self, parsed: Parsed, of: str) -> Iterator[Yield]:
-        only: str = self.job.options.only  # type: ignore[attr-defined]
+        only = self.options(SitemapOptions).only
         named = {canonical_url(row.url): row for row in parsed.threads if only in row.url}
         wanted = [
             (name, row)

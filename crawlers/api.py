@@ -1,4 +1,7 @@
-"""What spiders of documented interfaces share: the operator's own key, and a count of what it has cost."""
+"""What spiders of documented interfaces share: the operator's own key, and a count of what it has cost.
+
+Sources of one kind with one key (the same ``key_file`` or ``key_env``) share its quota; each further key has its own.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +57,7 @@ class Keyed(SourceSpider):
 
     def key(self) -> str:
         """The key. Raises SecretMissing where the named file cannot be read; empty where none is given."""
-        options: Any = self.job.options
+        options = self.options(ApiOptions)
         return self.secret(options.key_file, options.key_env or self.key_name)
 
     def secret(self, file: Path | None, variable: str) -> str:
@@ -79,6 +82,13 @@ class Keyed(SourceSpider):
             self.lose(url, Answer.RATE_LIMITED, self.spent_reason())
         return False
 
+    @property
+    def quota_name(self) -> str:
+        """What the quota is counted under: one kind and one key, named by where it lies. Nothing of the key itself."""
+        options = self.options(ApiOptions)
+        place = str(options.key_file or options.key_env)
+        return self.name if place in ("", self.key_name) else f"{self.name} {place}"
+
     def spent_reason(self) -> str:
         """That the quota is spent, in words: how much it is, and when it begins anew."""
         until = self._span()[1].isoformat(timespec="minutes")
@@ -90,13 +100,13 @@ class Keyed(SourceSpider):
         return None if limit is None else max(limit - self._used(), 0)
 
     def _used(self) -> int:
-        return self.job.quota_used(self.name, self._span()[0]) + self.visit.spent
+        return self.job.quota_used(self.quota_name, self._span()[0]) + self.visit.spent
 
     def _span(self) -> tuple[datetime, datetime]:
         return quota_span(self.job.started, self.quota_period, self.quota_zone)
 
     def _limit(self) -> int | None:
-        options: Any = self.job.options
+        options = self.options(ApiOptions)
         return options.quota or self.quota
 
     def _spend(self, units: int) -> bool:
@@ -108,7 +118,7 @@ class Keyed(SourceSpider):
         if used + units > limit:
             return False
         self.visit.spent += units
-        self.visit.quota = (self.name, self._span()[0], limit)
+        self.visit.quota = (self.quota_name, self._span()[0], limit)
         if used + units >= WARN_AT * limit:
             self.visit.notice = f"{used + units} of {limit} units of the quota are spent"
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,7 +32,7 @@ def facts(conn: sa.Connection, row: SourceRow, entry: Source | None, now: dateti
         "tdm": _reservation(conn, name, row.url),
         "blocked": None if domain is None else {"domain": domain, "reason": domains[domain]},
         "requests_this_hour": hosts.spent(conn, name, now),
-        "quota": _quota(conn, row.spider),
+        "quota": _quota(conn, row.spider, entry.options if entry else {}),
         "removals": _removals(conn, row.id),
     } | manners(row, entry, now)
 
@@ -77,9 +78,13 @@ def _reservation(conn: sa.Connection, name: str, url: str) -> dict[str, Any]:
     return {"decision": "reserved" if tdm.reserves(known.rules, url) else "not reserved", "at": known.at}
 
 
-def _quota(conn: sa.Connection, spider: str) -> dict[str, Any] | None:
-    newest = sa.select(quota).where(quota.c.name == spider).order_by(quota.c.start.desc()).limit(1)
-    row = conn.execute(newest).one_or_none()
+def _quota(conn: sa.Connection, spider: str, options: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What its key has cost. Where ``key_env`` only repeats the spider's own name for it, it is counted by kind."""
+    names = [spider]
+    if place := options.get("key_file") or options.get("key_env"):
+        names = [f"{spider} {place}"] + ([] if options.get("key_file") else names)
+    newest = sa.select(quota).where(quota.c.name.in_(names)).order_by(quota.c.start.desc(), quota.c.name.desc())
+    row = conn.execute(newest.limit(1)).one_or_none()
     return None if row is None else {"start": row.start, "used": row.used, "limit": row.limit}
 
 

@@ -17,6 +17,7 @@ from crawlers.dates import exact, parse_date
 from crawlers.parsing import Links, PageFile, Parsed, ParsedItem
 from crawlers.select import absolute, base_of, clean_link, first, select, tree_of
 from crawlers.text import Element, decode, own_words, parse_tree, text_of
+from crawlers.unwrap import unwrapped
 from pipeline.identity import identify, native_id, permalink_id
 from pipeline.item import Media, Published
 from pipeline.words import Answer, Kind
@@ -237,7 +238,8 @@ def _is_address(text: str | None) -> bool:
 def _link(feed: _Feed, entry: Entry) -> str | None:
     link = str(entry.get("link") or "").strip()
     guid = str(entry.get("id") or "").strip()
-    return absolute(feed.page.url, link or (guid if _is_address(guid) else None))
+    found = absolute(feed.page.url, link or (guid if _is_address(guid) else None))
+    return unwrapped(found) if found else None
 
 
 def _kind(native: str, entry: Entry) -> Kind:
@@ -279,8 +281,9 @@ def _headline(entry: Entry, title: str) -> str:
 
 
 def _author(entry: Entry) -> str | None:
-    named = _plain(entry.get("author")) or _plain((entry.get("source") or {}).get("title"))
-    return named or None
+    """Who is named; else the outlet, as aggregators tell it (``source``, at Bing ``News:Source``)."""
+    outlet = _plain((entry.get("source") or {}).get("title")) or _plain(entry.get("news_source"))
+    return _plain(entry.get("author")) or outlet or None
 
 
 def _content(entry: Entry) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
+import msgspec
 from scrapy.http import Response
 from twisted.python.failure import Failure
 
@@ -21,6 +22,19 @@ from pipeline.words import Answer, Reading
 _SAID = frozenset({Answer.GATED, Answer.RATE_LIMITED, Answer.ERROR, Answer.EMPTY})
 _KNOWN = 1_000
 """Answers of one thread that are remembered."""
+MOST_OWED = 200
+"""Threads whose answers wait for a next visit; beyond, the oldest are given up, and that is said."""
+
+
+class Owed(msgspec.Struct, frozen=True, kw_only=True):
+    """Answers to one post that are still to be read: from ``page`` on."""
+
+    row: ThreadRow
+    page: str
+    known: dict[str, str]
+    """Id → digest of what earlier visits read."""
+    read: dict[str, str]
+    """The same of the pages before."""
 
 
 class NetworkSpider(ApiSpider):
@@ -50,6 +64,7 @@ class NetworkSpider(ApiSpider):
     # --- signing in -------------------------------------------------------------------------------------------
 
     _token = ""
+    _cut_short = ""
 
     async def start(self) -> AsyncIterator[Yield]:
         """The lists, once there is a token. Our own tokens: tests have no kit."""
@@ -106,6 +121,24 @@ class NetworkSpider(ApiSpider):
 
     # --- answers to posts -------------------------------------------------------------------------------------
 
+    def _begin(self) -> Iterator[Yield]:
+        """The first page of each list, then what earlier visits owe, then all that follows from them."""
+        owed = (msgspec.convert(one, Owed) for one in self.job.cursor.get("owed", ()))
+        self._owed = {one.row.id: one for one in owed}
+        self._walked = set(self._owed)
+        yield from super()._begin()
+        for one in list(self._owed.values()):
+            yield from self._thread_page(one.page, one.row, one.known, dict(one.read))
+
+    def _settle(self) -> None:
+        super()._settle()
+        owed, given_up = list(self._owed.values())[-MOST_OWED:], len(self._owed) - MOST_OWED
+        if owed:
+            self.visit.cursor["owed"] = msgspec.to_builtins(owed)
+        if self._cut_short:
+            too_many = f"answers to {given_up} posts go unread: too many wait for a visit"
+            self.visit.reason = too_many if given_up > 0 else self._cut_short
+
     def parse_page(self, response: Response, reel: Reel) -> Iterator[Yield]:
         yield from super().parse_page(response, reel)
         parsed = self.parsed(response)
@@ -117,25 +150,37 @@ class NetworkSpider(ApiSpider):
         for row in rows:
             mark = self.job.thread_mark(row.id)
             changed = bool(row.replies) if mark is None else mark.count != row.replies
-            if changed and row.id not in self.visit.threads and self.follows(row):
+            if changed and row.id not in self._walked and self.follows(row):
+                self._walked.add(row.id)
                 known = dict(mark.extra.get("known", {})) if mark is not None else {}
                 yield from self._thread_page(row.url, row, known, {})
 
-    def _thread_page(self, url: str, row: ThreadRow, known: Mapping[str, str], read: dict[str, str]) -> Iterator[Yield]:
+    def _thread_page(self, url: str, row: ThreadRow, known: dict[str, str], read: dict[str, str]) -> Iterator[Yield]:
         """One page of answers, as far as pages and quota reach; what is left out is read at the next visit."""
+        self._owed[row.id] = Owed(row=row, page=url, known=known, read=dict(read))
         if self._pages >= self.job.max_pages:
-            self.visit.behind = self.visit.keep_cursor = True
-            self.visit.reason = "the limit of pages per visit was reached; the next visit goes on"
-            self._settle()
+            self._leave("the limit of pages per visit was reached; the next visit goes on")
         elif not self._spend(self.cost(url)):
-            self.lose(url, Answer.RATE_LIMITED, self.spent_reason())
+            self._leave(self.spent_reason())
         else:
             self._pages += 1
             given: dict[str, Any] = {"row": row, "known": known, "read": read}
             yield self.ask(url, self.parse_thread, gone=self._thread_gone, **given)
 
+    def _leave(self, reason: str) -> None:
+        self.visit.behind = self.visit.keep_cursor = True
+        self._cut_short = reason
+        self._settle()
+
+    def _paid(self, row: ThreadRow, known: Mapping[str, str], **extra: Any) -> None:
+        """The answers to a post are read, as far as we may."""
+        kept: dict[str, Any] = {"known": dict(list(known.items())[:_KNOWN])}
+        self.visit.threads[row.id] = ThreadMark(count=row.replies, extra=kept | extra)
+        self._owed.pop(row.id, None)
+        self._settle()
+
     def parse_thread(
-        self, response: Response, row: ThreadRow, known: Mapping[str, str], read: dict[str, str]
+        self, response: Response, row: ThreadRow, known: dict[str, str], read: dict[str, str]
     ) -> Iterator[Yield]:
         """Answers to one post, newest first or as a tree; those that are known are not given again."""
         parsed = self.read(response, expect_items=False)
@@ -151,11 +196,7 @@ class NetworkSpider(ApiSpider):
         if older is not None and fresh:
             yield from self._thread_page(older, row, known, read)
             return
-        both = read | {name: digest for name, digest in known.items() if name not in read}
-        extra = {"known": dict(list(both.items())[:_KNOWN])}
-        self.visit.threads[row.id] = ThreadMark(count=row.replies, extra=extra)
+        self._paid(row, read | {name: digest for name, digest in known.items() if name not in read})
 
-    def _thread_gone(
-        self, url: str, status: int, row: ThreadRow, known: Mapping[str, str], read: dict[str, str]
-    ) -> None:
-        self.visit.threads[row.id] = ThreadMark(count=row.replies, extra={"known": dict(known), "gone": status})
+    def _thread_gone(self, url: str, status: int, row: ThreadRow, known: dict[str, str], read: dict[str, str]) -> None:
+        self._paid(row, known, gone=status)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 import msgspec
+from pydantic import BaseModel, ConfigDict, Field
 from scrapy.http import Request, Response
 
 from crawlers.parsing import Parsed, ParsedItem
@@ -28,6 +29,15 @@ class Standing(msgspec.Struct, frozen=True):
     silent: Silent = ()
 
 
+class RankedOptions(BaseModel):
+    """What every search has."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    queries: tuple[str, ...] = Field(min_length=1, description="What is searched for, each with a list of its own.")
+    pages: int = Field(1, ge=1, le=10, description="Pages of results per query.")
+
+
 class RankedSpider(SourceSpider):
     """Base of spiders that ask a search engine. The parser gives ``items`` and ``results`` in the same order.
 
@@ -43,8 +53,7 @@ class RankedSpider(SourceSpider):
 
     def goes_on(self, standing: Standing, parsed: Parsed) -> bool:
         """Whether another page is wanted after one with new results."""
-        pages: int = self.job.options.pages  # type: ignore[attr-defined]
-        return standing.page < pages
+        return standing.page < self.options(RankedOptions).pages
 
     def resolved(self, parsed: Parsed) -> Parsed:
         """The page's results with the addresses they are known by here."""
@@ -56,7 +65,7 @@ class RankedSpider(SourceSpider):
 
     async def start(self) -> AsyncIterator[Yield]:
         self.visit.has_watermark = False
-        queries: tuple[str, ...] = self.job.options.queries  # type: ignore[attr-defined]
+        queries = self.options(RankedOptions).queries
         self._open = len(queries)
         for query in queries:
             for request in self._asked(Standing(query)):

@@ -13,15 +13,27 @@ from crawlers.api import ApiOptions, ApiSpider
 from crawlers.newest import Reel
 from crawlers.parsing import Parsed, ParsedItem
 from crawlers.spider import Yield
+from crawlers.webhook import Algorithm, Encoding
 from pipeline.secrets import SecretMissing
 from pipeline.words import Answer, Channel
 
 
 class HookedOptions(ApiOptions):
-    """Options of a portal that also tells of news by itself, at /api/hooks/ and the id of the source."""
+    """Options of a portal that also tells of news by itself, at /api/hooks/ and the id of the source.
+
+    How it signs its calls is an assumption (``crawlers/webhook.py``), which the last three correct.
+    """
 
     hook_secret_file: Path | None = Field(None, description="File with the secret of its webhook, and nothing else.")
     hook_secret_env: str = Field("", description="Environment variable with that secret.")
+    hook_header: str = Field(
+        "", description="Header in which the webhook signs its calls; empty: one named after the portal."
+    )
+    hook_algorithm: Algorithm = Field(
+        "sha256",
+        description="How it signs, by HMAC; none: the header holds the secret itself, also as Bearer or Basic.",
+    )
+    hook_encoding: Encoding = Field("hex", description="How the signature is written.")
 
 
 class ReviewApi(ApiSpider):

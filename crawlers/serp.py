@@ -6,8 +6,6 @@ or JavaScript first, is a challenge, never "nothing found".
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -18,8 +16,9 @@ import msgspec
 from crawlers.look import Look
 from crawlers.parsing import Links, PageFile, Parsed, ParsedItem
 from crawlers.results import MAX_RESULTS, ranked_items
-from crawlers.select import absolute, base_of, first, parameter, select, tree_of
+from crawlers.select import absolute, base_of, first, select, tree_of
 from crawlers.text import Element, one_line
+from crawlers.unwrap import unwrapped
 from pipeline.identity import identify, permalink_id
 from pipeline.words import Answer, Kind
 
@@ -137,31 +136,6 @@ def recognise(look: Look) -> tuple[str, str]:
         if first(look.tree, engine.marks) is not None and (at_home or _headings(engine, look.tree)):
             return name, f"a saved result page of {name}"
     return "", ""
-
-
-def unwrapped(url: str) -> str:
-    """The address a result leads to, taken out of the engine's redirect without asking anybody."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return url
-    host, inner = parts.hostname or "", None
-    if re.search(r"(?:^|\.)google\.[a-z.]{2,6}$", host) and parts.path == "/url":
-        inner = parameter(url, "q") or parameter(url, "url")
-    elif host.endswith("bing.com") and parts.path == "/ck/a":
-        inner = _based(parameter(url, "u") or "")
-    elif host.endswith("duckduckgo.com") and parts.path in ("/l/", "/l"):
-        inner = parameter(url, "uddg")
-    return absolute(url, inner) or url if inner and inner.startswith("http") else url
-
-
-def _based(coded: str) -> str | None:
-    """What Bing writes as ``a1`` and base64 without its padding."""
-    plain = coded.removeprefix("a1")
-    try:
-        return base64.urlsafe_b64decode(plain + "=" * (-len(plain) % 4)).decode("utf-8")
-    except (binascii.Error, ValueError):
-        return None
 
 
 def _headings(engine: Engine, tree: Element) -> list[Element]:

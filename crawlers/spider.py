@@ -6,7 +6,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from enum import IntEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 import scrapy
@@ -46,6 +46,7 @@ SOME, READABLE = 10, 0.8
 _TIMELESS = frozenset({Kind.RESULT, Kind.ARTICLE})
 
 _HALF = re.compile("[\ud800-\udfff]")
+Model = TypeVar("Model", bound=BaseModel)
 Yield = Request | Item | ResultList
 """What a spider may yield."""
 
@@ -115,6 +116,12 @@ class SourceSpider(scrapy.Spider):
         raise NotImplementedError(f"{type(self).__name__} has no callback for {response.url}")
 
     # --- asking -----------------------------------------------------------------------------------------------
+
+    def options(self, model: type[Model]) -> Model:
+        """The options of the source, as the model they were checked by. Raises TypeError where they are of another."""
+        if not isinstance(self.job.options, model):
+            raise TypeError(f"options of {self.name} are {type(self.job.options).__name__}, not {model.__name__}")
+        return self.job.options
 
     @property
     def own_service(self) -> bool:

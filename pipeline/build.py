@@ -8,6 +8,7 @@ from pathlib import Path
 from pipeline.clock import Clock
 from pipeline.configuration import Configuration
 from pipeline.draft import Draft
+from pipeline.press import Watchlist
 from pipeline.query.tree import EVERYTHING
 from pipeline.run import Pipeline
 from pipeline.secrets import author_key
@@ -46,7 +47,7 @@ def build_pipeline(configuration: Configuration, store: Store, state: State, *, 
     watermarks = Watermarks(state, clock, lambda: spool.name)
     return Pipeline(
         (
-            CleanStep(key),
+            CleanStep(key, Watchlist(configuration.journalists)),
             MatchStep(brands, configuration.sources, StateThreads(state, clock), read_by),
             LanguageStep(configuration.languages),
             ToneStep(),

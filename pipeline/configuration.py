@@ -87,6 +87,21 @@ class Source(Table):
         return dict(self.model_extra or {})
 
 
+class Journalist(Table):
+    """Somebody whose word alone matters, or an outlet: ``[journalists.ID]``. Found with ``is:press``."""
+
+    name: str = Field(min_length=1, description="The name people read; also looked for in the bylines of articles.")
+    names: tuple[str, ...] = Field((), description="Further spellings of the name.")
+    accounts: tuple[str, ...] = Field((), description="Accounts in social networks (without @).")
+    outlets: tuple[str, ...] = Field(
+        (), description="Domains, or beginnings of addresses there, where the name means them; empty: everywhere."
+    )
+    whole: bool = Field(False, description="Every article of these outlets counts, whoever wrote it.")
+    sources: tuple[Identifier, ...] = Field(
+        (), description="Sources that bring nothing but theirs, such as the feed of a column."
+    )
+
+
 class RuleEntry(Table):
     """A rule in force: ``[rules.ID]``. Further keys are the options of its kind."""
 
@@ -255,6 +270,9 @@ class Configuration(Table):
     organisation: str = Field("", description="Named in the user agent.")
     brands: Mapping[Identifier, Brand] = Field(default_factory=dict, description="What is watched.")
     sources: Mapping[Identifier, Source] = Field(default_factory=dict, description="Where is read.")
+    journalists: Mapping[Identifier, Journalist] = Field(
+        default_factory=dict, description="Whose word alone matters: journalists, columnists, outlets."
+    )
     rules: Mapping[Identifier, RuleEntry] = Field(default_factory=dict, description="When is warned; none: surge.")
     receivers: Mapping[Identifier, Receiver] = Field(default_factory=dict, description="Who is warned.")
     mail: Mail = Mail()

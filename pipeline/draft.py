@@ -36,6 +36,8 @@ class Draft:
     author: str | None = None
     """Pseudonym."""
     thread_title: str = ""
+    press: bool = False
+    """By somebody on the watch list of journalists."""
     # match
     matches: list[Match] = field(default_factory=list)
     rejected: list[Match] = field(default_factory=list)

@@ -130,6 +130,8 @@ class Mention(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     late: bool = False
     clamped: bool = False
     """The page's time lay in the future and was replaced by ``seen``."""
+    press: bool = False
+    """By somebody on the watch list of journalists, as any source of it told."""
     corrections: tuple[Correction, ...] = ()
     deleted_at: datetime | None = None
     """When the source was found to have deleted it; text and title are gone then."""
@@ -182,6 +184,7 @@ def join(old: Mention | None, incoming: Mention) -> Mention:
         published=published,
         seen=min(old.seen, incoming.seen),
         sources=tuple(sorted({*old.sources, *incoming.sources})),
+        press=old.press or incoming.press,
         corrections=_united(old.corrections, incoming.corrections),
         last_deletion=_newest(old.last_deletion, old.deleted_at, incoming.last_deletion, incoming.deleted_at),
     )
@@ -346,15 +349,24 @@ def _full(reading: LaterReading) -> bool:
 
 def _rank(reading: LaterReading) -> tuple[object, ...]:
     crawled = reading.crawled
-    return (crawled.reading, crawled.source, crawled.fetched, _encode(crawled))
+    return (crawled.reading, crawled.source, crawled.fetched, *_identity(reading))
 
 
 def _remains_rank(reading: LaterReading) -> tuple[object, ...]:
     """Like ``_rank``, but of several full readings the last one."""
     crawled = reading.crawled
     if _full(reading):
-        return (crawled.reading, crawled.fetched, crawled.source, _encode(crawled))
+        return (crawled.reading, crawled.fetched, crawled.source, *_identity(reading))
     return _rank(reading)
+
+
+def _identity(reading: LaterReading) -> tuple[object, ...]:
+    """Tells two readings of one source and second apart, and orders them alike before and after a deletion.
+
+    So first comes what a deletion leaves; the words, which it takes, decide only between what would remain the same.
+    """
+    remains = _bare(reading)
+    return (_encode(remains["crawled"]), reading.analysis.text_hash, _encode(reading.crawled))
 
 
 def _not_outdone(winner: LaterReading, alive: list[LaterReading], is_copy: bool) -> tuple[LaterReading, ...]:
@@ -379,8 +391,9 @@ def _best_analysis(reading: LaterReading, readings: list[LaterReading]) -> Analy
 
 
 def _analysis_rank(analysis: Analysis) -> tuple[object, ...]:
+    """As in ``_identity``, the words that a deletion takes come last."""
     blank = replace(analysis, opinions=tuple(replace(opinion, counted=False) for opinion in analysis.opinions))
-    return (analysis.version, len(analysis.opinions), _encode(blank))
+    return (analysis.version, len(analysis.opinions), _encode(_wordless(blank)), _encode(blank))
 
 
 def _counting(analysis: Analysis, kind: Kind, is_copy: bool) -> Analysis:
@@ -400,11 +413,14 @@ class _Bare(TypedDict):
 
 def _bare(reading: LaterReading) -> _Bare:
     """A reading without its words; the hash and the labels of its analysis stay."""
-    tone = reading.analysis.tone
     return _Bare(
         crawled=replace(reading.crawled, title="", text="", media=(), raw_sha256=None),
-        analysis=replace(reading.analysis, tone=replace(tone, words=()) if tone else None),
+        analysis=_wordless(reading.analysis),
     )
+
+
+def _wordless(analysis: Analysis) -> Analysis:
+    return replace(analysis, tone=replace(analysis.tone, words=())) if analysis.tone else analysis
 
 
 def _encode(value: msgspec.Struct) -> bytes:

@@ -52,6 +52,7 @@ def mention_row(
         "verified": crawled.verified,
         "accepted": crawled.accepted,
         "staff": crawled.staff,
+        "press": mention.press,
         "parent": crawled.parent,
         "thread_state": msgspec.to_builtins(state) if state else None,
         "incidents": list(incidents),

@@ -282,6 +282,7 @@ class Pipeline:
             historic=when.historic,
             late=when.late,
             clamped=when.clamped,
+            press=draft.press,
             deleted_at=item.fetched if item.deleted else None,
         )
 

@@ -41,6 +41,7 @@ class References:
         brands, receivers = list(self._table("brands")), list(self._table("receivers"))
         self._names("sources", "spider", spiders, "unknown_spider", retired=True)
         self._names("sources", "about", brands, "unknown_brand")
+        self._names("journalists", "sources", self._table("sources"), "unknown_source")
         self._names("rules", "rule", rules, "unknown_rule")
         self._names("rules", "brands", brands, "unknown_brand")
         self._names("rules", "receivers", receivers, "unknown_receiver")

@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import tomlkit
 from tomlkit.items import Table
 
 from pipeline.toml import ConfigurationError, Examined, Registry, examine
-from sturmwarte.initialise import is_private
+from sturmwarte.initialise import private_host
 
 
 def add_source(file: Path, name: str, values: Mapping[str, Any], registry: Registry) -> Examined:
@@ -28,8 +27,8 @@ def add_source(file: Path, name: str, values: Mapping[str, Any], registry: Regis
         table.add(key, list(value) if isinstance(value, tuple) else value)
     table.add(tomlkit.nl())
     sources[name] = table
-    if is_private(str(values.get("url", ""))):
-        _allow(document, urlsplit(str(values["url"])).hostname or "")
+    for host in private_host(str(values.get("url", ""))):
+        _allow(document, host)
     return replaced(file, tomlkit.dumps(document), registry)
 
 

@@ -101,8 +101,13 @@ def _optional(key: str, value: str) -> str:
 
 def _private(sources: Sequence[NewSource]) -> str:
     """Hosts of the own network that a person named as sources are allowed; others stay refused."""
-    hosts = dict.fromkeys(urlsplit(source.url).hostname or "" for source in sources if is_private(source.url))
+    hosts = dict.fromkeys(host for source in sources for host in private_host(source.url))
     return "[" + ", ".join(quoted(host) for host in hosts) + "]"
+
+
+def private_host(url: str) -> tuple[str, ...]:
+    """The host of an address that a person has just named, where it must be allowed for that: it is not public."""
+    return (urlsplit(url).hostname or "",) if is_private(url) else ()
 
 
 def is_private(url: str) -> bool:

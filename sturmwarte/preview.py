@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 from zoneinfo import ZoneInfo
 
+from crawlers.urls import robots_url
+
+if TYPE_CHECKING:
+    from aiohttp import ClientResponse, ClientSession
+
+    from crawlers.guard import Guard
+
 MAX_BYTES = 5_000_000
+MAX_HOPS = 5
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
 TIMEOUT = 10.0
 
 
@@ -63,36 +73,74 @@ def look_at(url: str, fetch: Fetch, now: datetime, zone: ZoneInfo, spider: str =
     return Preview(url, name, tuple(document["items"]), problem, len(document["links"]["threads"]))
 
 
-def fetcher(contact: str) -> Fetch:
-    """Fetches over the network as the crawler would introduce itself, where robots.txt allows it."""
+def fetcher(contact: str, allow: Sequence[str] = ()) -> Fetch:
+    """Fetches over the network as the crawler would introduce itself, where robots.txt and the guard allow it.
+
+    ``allow``: hosts, addresses and networks that are not public and may be asked all the same.
+    """
 
     def fetch(url: str) -> Fetched:
-        import httpx2
-        from protego import Protego
+        import asyncio
 
-        agent = f"Sturmwarte (+{contact})" if contact else "Sturmwarte"
-        headers = {"User-Agent": agent}
+        import aiohttp
+
+        from crawlers.guard import Refused
+
         try:
-            with httpx2.Client(headers=headers, timeout=TIMEOUT, follow_redirects=True, max_redirects=5) as client:
-                robots = client.get(urljoin(url, "/robots.txt"))
-                rules = Protego.parse(robots.text if robots.status_code == 200 else "")
-                if not rules.can_fetch(url, "Sturmwarte"):
-                    raise NoAnswer(f"robots.txt of {urlsplit(url).hostname} forbids it")
-                return _read(client, url)
-        except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
+            return asyncio.run(asyncio.wait_for(_fetched(url, contact, allow), 2 * TIMEOUT))
+        except (aiohttp.ClientError, OSError, ValueError, Refused) as error:
             raise NoAnswer(str(error) or type(error).__name__) from error
 
     return fetch
 
 
-def _read(client: Any, url: str) -> Fetched:
-    with client.stream("GET", url) as response:
-        if response.status_code != 200:
-            raise NoAnswer(f"the server answers {response.status_code}")
-        body = b""
-        for chunk in response.iter_bytes():
-            body += chunk
-            if len(body) > MAX_BYTES:
-                raise NoAnswer(f"more than {MAX_BYTES} bytes")
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        return Fetched(str(response.url), body, headers)
+async def _fetched(url: str, contact: str, allow: Sequence[str]) -> Fetched:
+    """The page behind every redirect, each of them checked like an address that was typed."""
+    import aiohttp
+
+    from crawlers.guard import Guard, GuardedResolver
+
+    guard = Guard(allow)
+    agent = f"Sturmwarte (+{contact})" if contact else "Sturmwarte"
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(resolver=GuardedResolver(guard)),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"User-Agent": agent},
+        timeout=aiohttp.ClientTimeout(total=TIMEOUT),
+    ) as session:
+        status, found = await _followed(session, guard, url, robots=True)
+    if status != HTTPStatus.OK:
+        raise NoAnswer(f"the server answers {status}")
+    return found
+
+
+async def _followed(session: ClientSession, guard: Guard, url: str, *, robots: bool) -> tuple[int, Fetched]:
+    for _ in range(MAX_HOPS + 1):
+        guard.check_url(url)
+        if robots:
+            await _allowed(session, guard, url)
+        async with session.get(url, allow_redirects=False) as response:
+            target = response.headers.get("Location") if response.status in REDIRECTS else None
+            if target is None:
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                return response.status, Fetched(url, await _body(response), headers)
+        url = urljoin(url, target)
+    raise NoAnswer(f"more than {MAX_HOPS} redirects")
+
+
+async def _allowed(session: ClientSession, guard: Guard, url: str) -> None:
+    from protego import Protego
+
+    status, robots = await _followed(session, guard, robots_url(url), robots=False)
+    rules = Protego.parse(robots.body.decode("utf-8", "replace") if status == HTTPStatus.OK else "")
+    if not rules.can_fetch(url, "Sturmwarte"):
+        raise NoAnswer(f"robots.txt of {urlsplit(url).hostname} forbids it")
+
+
+async def _body(response: ClientResponse) -> bytes:
+    body = b""
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > MAX_BYTES:
+            raise NoAnswer(f"more than {MAX_BYTES} bytes")
+    return body

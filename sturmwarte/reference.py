@@ -21,6 +21,7 @@ NOTE = "<!-- Made by `make docs` from the code; changes here are overwritten. --
 SECTIONS = {
     "brands": "brands.ID",
     "sources": "sources.ID",
+    "journalists": "journalists.ID",
     "rules": "rules.ID",
     "receivers": "receivers.ID",
 }

@@ -164,7 +164,7 @@ countries = ["de", "at", "ch"]
 
     def lists(self) -> Mapping[str, str]:
         url = _feed(self.job.url)
-        countries: tuple[str, ...] = self.job.options.countries  # type: ignore[attr-defined]
+        countries = self.options(AppstoreOptions).countries
         return {code: _COUNTRY.sub(code, url, count=1) for code in countries} or {"": url}
 
     def parse_page(self, response: Response, reel: Reel) -> Iterator[Yield]:

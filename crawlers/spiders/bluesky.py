@@ -68,11 +68,11 @@ queries = ["acme"]
         return "the answer has posts of Bluesky" if known else "the answer refuses as Bluesky does" if refused else ""
 
     def key(self) -> str:
-        options: Any = self.job.options
+        options = self.options(BlueskyOptions)
         return self.secret(options.key_file, options.key_env or self.password_name)
 
     def sign_in(self) -> SignIn | None:
-        options: Any = self.job.options
+        options = self.options(BlueskyOptions)
         secret = self.key() if options.account else ""
         if not secret:
             return None
@@ -89,7 +89,7 @@ queries = ["acme"]
         return {"Authorization": f"Bearer {self.token}"} if self.token else {}
 
     def lists(self) -> Mapping[str, str]:
-        options: Any = self.job.options
+        options = self.options(BlueskyOptions)
         searched = {f"search:{query}": self._search(query) for query in options.queries}
         asked = {"filter": "posts_with_replies", "limit": "100"}
         return searched | {
@@ -101,8 +101,7 @@ queries = ["acme"]
         return False  # a search may find nothing
 
     def follows(self, row: ThreadRow) -> bool:
-        replies: bool = self.job.options.replies  # type: ignore[attr-defined]
-        return replies
+        return self.options(BlueskyOptions).replies
 
     def _search(self, query: str) -> str:
         return self._url("app.bsky.feed.searchPosts", q=query, sort="latest", limit="100")

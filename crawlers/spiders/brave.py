@@ -14,7 +14,7 @@ from crawlers.api import ApiOptions, Keyed
 from crawlers.dates import parse_date
 from crawlers.look import Look
 from crawlers.parsing import Links, PageFile, Parsed, ParsedItem
-from crawlers.ranking import RankedSpider, Standing
+from crawlers.ranking import RankedOptions, RankedSpider, Standing
 from crawlers.results import MAX_RESULTS, ranked_items, words
 from crawlers.select import absolute
 from crawlers.structured import json_of
@@ -45,10 +45,9 @@ def parse(page: PageFile) -> Parsed:
     return _judged(page, answer)
 
 
-class BraveOptions(ApiOptions):
+class BraveOptions(RankedOptions, ApiOptions):
     """Options of a search at Brave."""
 
-    queries: tuple[str, ...] = Field(min_length=1, description="What is searched for, each with a list of its own.")
     index: Literal["web", "news"] = Field("web", description="Which of Brave's indices: web or news.")
     freshness: Literal["", "day", "week", "month", "year"] = Field("", description="Only results as young as this.")
     country: str = Field("DE", description="Country the results are for; ALL for any.")
@@ -87,14 +86,14 @@ freshness = "week"
         return {"X-Subscription-Token": self.key(), "Accept": "application/json"}
 
     def ask(self, standing: Standing, callback: Any) -> Request | None:
-        url = search_url(self.job.url, standing.query, standing.page, self.job.options)
+        url = search_url(self.job.url, standing.query, standing.page, self.options(BraveOptions))
         return self.request(url, callback, headers=self.headers()) if self.may_ask(url) else None
 
     def goes_on(self, standing: Standing, parsed: Parsed) -> bool:
         return bool(parsed.links.next) and super().goes_on(standing, parsed)
 
 
-def search_url(base: str, query: str, number: int, options: Any) -> str:
+def search_url(base: str, query: str, number: int, options: BraveOptions) -> str:
     """Address of one page of results."""
     asked = {
         "q": query[:400],

@@ -78,7 +78,7 @@ url = "https://forum.example.org/"
 
     def _categories(self, path: str) -> list[str]:
         """Numbers of the categories that are read; none for all."""
-        options: Any = self.job.options
+        options = self.options(DiscourseOptions)
         named = path.partition("/c/")[2].removesuffix(".json").split("/") if "/c/" in path else []
         numbers = [part for part in named if part.isascii() and part.isdigit()]
         return [*numbers[-1:], *(str(one) for one in options.categories)]
@@ -105,7 +105,7 @@ url = "https://forum.example.org/"
 
     def _whole_topic(self, item: ParsedItem, response: Response) -> Iterator[Yield]:
         """The topic that a new post is in, once a visit, where the options ask for it."""
-        options: Any = self.job.options
+        options = self.options(DiscourseOptions)
         key = f"topic {item.thread}"
         if not options.topics or item.thread is None or key in self._asked or topic_of(self.job.url)[0] is not None:
             return

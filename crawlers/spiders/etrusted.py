@@ -34,7 +34,7 @@ from crawlers.oauth import OAuthSpider
 from crawlers.parsing import PageFile, Parsed, ParsedItem
 from crawlers.review_api import HookedOptions
 from crawlers.select import parameter
-from crawlers.webhook import Webhook, message_page, signed
+from crawlers.webhook import Signature, Webhook, message_page
 from pipeline.words import Kind
 
 ORIGIN = "etrusted.com"
@@ -118,7 +118,7 @@ key_file = "/etc/sturmwarte/etrusted.secret"
 """
     parser: ClassVar[Any] = staticmethod(parse)
     webhook: ClassVar[Webhook | None] = Webhook(
-        is_genuine=signed("x-etrusted-signature", "x-signature"), items=items_of_webhook, place=f"https://{ORIGIN}/"
+        signature=Signature(("x-etrusted-signature", "x-signature")), items=items_of_webhook, place=f"https://{ORIGIN}/"
     )
 
     @classmethod
@@ -128,7 +128,7 @@ key_file = "/etc/sturmwarte/etrusted.secret"
         return "the answer is a list of reviews of eTrusted" if known else ""
 
     def lists(self) -> Mapping[str, str]:
-        options: Any = self.job.options
+        options = self.options(EtrustedOptions)
         mark = self.job.watermark
         since = self.job.backfill_from if mark is None else mark - OVERLAP
         channels = ",".join(options.channels) or None
@@ -143,10 +143,9 @@ key_file = "/etc/sturmwarte/etrusted.secret"
         return True
 
     def token_url(self) -> str:
-        url: str = self.job.options.token_url  # type: ignore[attr-defined]
-        return url
+        return self.options(EtrustedOptions).token_url
 
     def grant(self) -> Mapping[str, str]:
-        options: Any = self.job.options
+        options = self.options(EtrustedOptions)
         client = {"client_id": options.client_id, "client_secret": self.key()}
         return {"grant_type": "client_credentials", "audience": options.audience, **client}

@@ -121,7 +121,7 @@ channel = "news"
 
     def _following(self, number: int, met: bool) -> int | None:
         """The page to read next: older entries until known ones are met, then on where a visit was cut short."""
-        if not self.job.options.paged:  # type: ignore[attr-defined]
+        if not self.options(FeedOptions).paged:
             return None
         if met and self._resume is not None:
             following, self._resume, self._goal = max(self._resume, number + 1), None, self._before
@@ -176,7 +176,7 @@ channel = "news"
 
     def _entry(self, entry: ParsedItem, parsed: Parsed, response: Response, digest: str) -> Iterator[Yield]:
         item = self._item(entry, parsed, response)
-        wanted = entry.teaser and self.job.options.full_text  # type: ignore[attr-defined]
+        wanted = entry.teaser and self.options(FeedOptions).full_text
         if not wanted or entry.url is None:
             self._entries[entry.id] = digest
             yield item

@@ -122,11 +122,10 @@ key_file = "/etc/sturmwarte/google-refresh.token"
         return {"": with_query(self.job.url, pageSize="50", orderBy="updateTime desc")}
 
     def token_url(self) -> str:
-        url: str = self.job.options.token_url  # type: ignore[attr-defined]
-        return url
+        return self.options(GooglebusinessOptions).token_url
 
     def grant(self) -> Mapping[str, str]:
-        options: Any = self.job.options
+        options = self.options(GooglebusinessOptions)
         secret = password(None, options.secret_env) or ""
         client = {"client_id": options.client_id, "client_secret": secret}
         return {"grant_type": "refresh_token", "refresh_token": self.key(), **client}

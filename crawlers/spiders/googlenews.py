@@ -13,13 +13,13 @@ from urllib.parse import urlencode
 
 import msgspec
 from lxml import etree
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from scrapy.http import Request
 
 from crawlers.dates import parse_date
 from crawlers.look import Look
 from crawlers.parsing import Links, PageFile, Parsed, ParsedItem
-from crawlers.ranking import RankedSpider, Standing
+from crawlers.ranking import RankedOptions, RankedSpider, Standing
 from crawlers.results import MAX_RESULTS, ranked_items, words
 from crawlers.select import absolute
 from crawlers.text import Element
@@ -52,12 +52,9 @@ def parse(page: PageFile) -> Parsed:
     return Parsed(state=Answer.EMPTY, reason="nothing found")
 
 
-class GooglenewsOptions(BaseModel):
+class GooglenewsOptions(RankedOptions):
     """Options of a search at Google News."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    queries: tuple[str, ...] = Field(min_length=1, description="What is searched for, each with a list of its own.")
     language: str = Field("de", pattern="^[a-z]{2}$", description="Language of the edition.")
     country: str = Field("DE", pattern="^[A-Z]{2}$", description="Country of the edition.")
     hours: int = Field(24, ge=1, le=720, description="Only headlines as young as this.")
@@ -86,7 +83,7 @@ queries = ["acme"]
         return "the answer is a feed of Google News" if known else ""
 
     def ask(self, standing: Standing, callback: Any) -> Request:
-        return self.request(search_url(self.job.url, standing.query, self.job.options), callback)
+        return self.request(search_url(self.job.url, standing.query, self.options(GooglenewsOptions)), callback)
 
     def resolved(self, parsed: Parsed) -> Parsed:
         """Headlines whose article is known get its address."""
@@ -108,7 +105,7 @@ queries = ["acme"]
         return found[origin]
 
 
-def search_url(base: str, query: str, options: Any) -> str:
+def search_url(base: str, query: str, options: GooglenewsOptions) -> str:
     """Address of the feed of one query."""
     age = timedelta(hours=options.hours)
     asked = {

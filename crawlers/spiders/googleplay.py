@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -30,10 +30,13 @@ from crawlers.look import Look
 from crawlers.newest import Reel
 from crawlers.oauth import SERVICE_GRANT, OAuthSpider, service_assertion
 from crawlers.parsing import PageFile, Parsed, ParsedItem
+from crawlers.spider import Yield
 from pipeline.item import Published
 from pipeline.words import Kind
 
 ORIGIN = "play.google.com"
+REACH = timedelta(days=7)
+"""What the interface tells: reviews written or changed within so long. There is no asking for older ones."""
 SCOPE = "https://www.googleapis.com/auth/androidpublisher"
 
 
@@ -113,6 +116,14 @@ key_file = "/etc/sturmwarte/play-service-account.json"
         known = isinstance(at(comments, 0, "userComment"), dict)
         return "the answer is a list of reviews of Google Play" if known else ""
 
+    async def start(self) -> AsyncIterator[Yield]:
+        """As for every list; what lies between the last visit and what the interface still tells is a hole."""
+        earliest = self.job.started - REACH
+        if self.job.watermark is not None and self.job.watermark < earliest:
+            self.visit.holes.append((self.job.watermark, earliest, "Google Play tells reviews of seven days only"))
+        async for request in super().start():
+            yield request
+
     def lists(self) -> Mapping[str, str]:
         return {"": with_query(self.job.url, maxResults="100")}
 
@@ -120,8 +131,7 @@ key_file = "/etc/sturmwarte/play-service-account.json"
         return False
 
     def token_url(self) -> str:
-        url: str = self.job.options.token_url  # type: ignore[attr-defined]
-        return url
+        return self.options(GoogleplayOptions).token_url
 
     def grant(self) -> Mapping[str, str]:
         assertion = service_assertion(self.key(), SCOPE, self.token_url(), self.job.now())

@@ -109,7 +109,7 @@ queries = ["acme"]
         return "the answer lists stories of Hacker News" if {"objectID", "_tags", "author"} <= first.keys() else ""
 
     def lists(self) -> Mapping[str, str]:
-        queries = self.job.options.queries  # type: ignore[attr-defined]
+        queries = self.options(HackernewsOptions).queries
         return {query: self._url(query) for query in queries}
 
     def expects_items(self, reel: Reel) -> bool:

@@ -83,7 +83,7 @@ password_file = "/etc/sturmwarte/inbox.password"
         self._note(Fetch(self.job.url, self.job.now(), answer, items=len(mails.found)))
 
     def _mails(self) -> Mails:
-        options: Any = self.job.options
+        options = self.options(InboxOptions)
         secret = password(options.password_file, options.password_env)
         if not secret:
             raise SecretMissing(f"no password: set password_file, or the environment variable {options.password_env}")

@@ -189,11 +189,11 @@ client_id = "0123456789"
         return "the answer is a Gainsight community's" if known else ""
 
     def _root(self) -> str:
-        options: Any = self.job.options
+        options = self.options(InsidedOptions)
         return options.host if "://" in options.host else f"https://{options.host}"
 
     def lists(self) -> Mapping[str, str]:
-        options: Any = self.job.options
+        options = self.options(InsidedOptions)
         community = urlsplit(self.job.url).netloc
         asked = urlencode({"page": 1, "pageSize": SIZE, "sort": "lastActivityAt", "community": community})
         return {kind: f"{self._root()}/v2/{kind}?{asked}" for kind in options.kinds}
@@ -204,7 +204,7 @@ client_id = "0123456789"
     async def start(self) -> AsyncIterator[Yield]:
         """A token first: it lasts for this visit."""
         self._token, self._reels, self._open = "", {}, {"token"}
-        options: Any = self.job.options
+        options = self.options(InsidedOptions)
         if not self.key() or not options.client_id:
             self.lose(self.job.url, Answer.GATED, f"no client: set client_id, and key_file or {self.key_name}")
             return

@@ -83,7 +83,7 @@ terms = ["#acmestörung"]
         self._given = dict.fromkeys(_texts(cursor.get("given")))
         self._threads = dict.fromkeys(_texts(cursor.get("threads")))
         self._matcher = Matcher(self.job.brands)
-        options: Any = self.job.options
+        options = self.options(JetstreamOptions)
         self._terms = tuple(term.casefold() for term in options.terms)
         self._accounts = {name.removeprefix("@") for brand in self.job.brands.values() for name in brand.accounts}
         self._live = False
@@ -98,7 +98,7 @@ terms = ["#acmestörung"]
         self._begin()
         if self.kit is None:
             raise TypeError("a stream needs its kit: run 'sturmwarte crawl'")
-        options: Any = self.job.options
+        options = self.options(JetstreamOptions)
         deadline = asyncio.get_running_loop().time() + options.stay.total_seconds()
         try:
             async with opened(self.kit, [Wire("jetstream", self._address(), websocket=True)], self._agent()) as stream:
@@ -147,8 +147,7 @@ terms = ["#acmestörung"]
         before, self._resumed = self._resumed, None
         if before is None:
             return
-        last, options = datetime.fromtimestamp(before / 1_000_000, UTC), self.job.options
-        window: timedelta = options.window  # type: ignore[attr-defined]
+        last, window = datetime.fromtimestamp(before / 1_000_000, UTC), self.options(JetstreamOptions).window
         if now - last > window and first - last > GAP:
             self.visit.holes.append((last, first, "the stream no longer reached back to the last visit"))
 
@@ -160,7 +159,7 @@ terms = ["#acmestörung"]
             return False
         said = " ".join([item.text, *(one.text for one in item.media), links_of(at(event, "commit", "record"))])
         folded = said.casefold()
-        replies: bool = self.job.options.replies  # type: ignore[attr-defined]
+        replies = self.options(JetstreamOptions).replies
         answers = replies and (item.thread in self._threads or (item.parent_author or "") in self._accounts)
         own = (item.author_id or "") in self._accounts
         if not (answers or own or any(term in folded for term in self._terms) or self._matcher.named(said)):

@@ -138,13 +138,13 @@ about = "acme"
         return "the answer is a Khoros community's" if known else ""
 
     def headers(self) -> Mapping[str, str]:
-        options: Any = self.job.options
+        options = self.options(KhorosOptions)
         if options.bearer:
             return {"Authorization": f"Bearer {self.key()}"}
         return {"li-api-session-key": self.key()}
 
     def lists(self) -> Mapping[str, str]:
-        options: Any = self.job.options
+        options = self.options(KhorosOptions)
         boards = [board for board in options.boards if _BOARD.fullmatch(board)]
         only = f" WHERE board.id IN ({', '.join(repr(board) for board in boards)})" if boards else ""
         query = f"SELECT {FIELDS} FROM messages{only} ORDER BY post_time DESC LIMIT {LIMIT}"

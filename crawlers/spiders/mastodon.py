@@ -72,7 +72,7 @@ tags = ["acme", "acmestörung"]
         return {"Authorization": f"Bearer {token}"} if token else {}
 
     def lists(self) -> Mapping[str, str]:
-        options: Any = self.job.options
+        options = self.options(MastodonOptions)
         firsts = {
             f"tag:{tag}": self._url(f"v1/timelines/tag/{quote(tag.lstrip('#'), safe='')}") for tag in options.tags
         }
@@ -101,7 +101,7 @@ tags = ["acme", "acmestörung"]
     # --- accounts are looked up by their name first -------------------------------------------------------------
 
     async def start(self) -> AsyncIterator[Yield]:
-        options: Any = self.job.options
+        options = self.options(MastodonOptions)
         if options.queries and not self.key():
             reason = "searching needs a token: set key_file, or an environment variable and key_env"
             self.lose(self.job.url, Answer.GATED, reason)

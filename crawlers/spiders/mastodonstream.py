@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import quote, urlencode, urlsplit
 
 from pydantic import Field
@@ -56,7 +56,7 @@ tags = ["acme"]
         return ""  # single posts are read by the spider of its timelines, too
 
     def lists(self) -> Mapping[str, str]:
-        options: Any = self.job.options
+        options = self.options(MastodonstreamOptions)
         firsts = {f"tag:{tag}": self._url(f"v1/timelines/tag/{_path(tag)}") for tag in options.tags}
         if options.public:
             local = {"local": "true"} if options.public == "local" else {}
@@ -69,7 +69,7 @@ tags = ["acme"]
         self._numbers = {}
         self._streamed: dict[str, dict[str, str]] = {}
         self._alive: datetime | None = None
-        options: Any = self.job.options
+        options = self.options(MastodonstreamOptions)
         deadline = asyncio.get_running_loop().time() + options.stay.total_seconds()
         try:
             async with opened(self.kit, self._wires(), str(self.settings.get("USER_AGENT"))) as stream:
@@ -96,14 +96,14 @@ tags = ["acme"]
             self.visit.reached = alive - SLACK
 
     def _wires(self) -> list[Wire]:
-        options: Any = self.job.options
+        options = self.options(MastodonstreamOptions)
         found = [self._wire(f"tag:{tag}", "hashtag", tag=tag.lstrip("#")) for tag in options.tags]
         if options.public:
             found.append(self._wire("public", "public" if options.public == "all" else "public/local"))
         return found
 
     def _wire(self, name: str, what: str, **query: str) -> Wire:
-        base: str = self.job.options.streaming or self.job.url  # type: ignore[attr-defined]
+        base = self.options(MastodonstreamOptions).streaming or self.job.url
         parts = urlsplit(base)
         scheme = {"wss": "https", "ws": "http"}.get(parts.scheme, parts.scheme)
         asked = f"?{urlencode(query)}" if query else ""

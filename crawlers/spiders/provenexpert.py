@@ -128,7 +128,7 @@ key_file = "/etc/sturmwarte/provenexpert.key"
         return "a profile page of ProvenExpert" if mark is not None else ""
 
     def headers(self) -> Mapping[str, str]:
-        options: Any = self.job.options
+        options = self.options(ProvenexpertOptions)
         pair = base64.b64encode(f"{options.api_id}:{self.key()}".encode()).decode()
         return {"Authorization": f"Basic {pair}"}
 

@@ -69,7 +69,7 @@ queries = ["acme"]
         return "the answer is a listing of Reddit" if known else ""
 
     def sign_in(self) -> SignIn | None:
-        options: Any = self.job.options
+        options = self.options(RedditOptions)
         if not self.key():
             return None
         asked = {"grant_type": "client_credentials"}
@@ -88,7 +88,7 @@ queries = ["acme"]
         return {"Authorization": f"Bearer {self.token}"} if self.token else {}
 
     def lists(self) -> Mapping[str, str]:
-        options: Any = self.job.options
+        options = self.options(RedditOptions)
         found = {f"search:{query}": self._url("search", q=query, sort="new", type="link") for query in options.queries}
         for place in options.subreddits:
             name = quote(place.strip("/").removeprefix("r/"), safe="+")

@@ -61,5 +61,5 @@ about = "acme"
         return given | {"origin": origin_of(response.url)}
 
     def reads_on(self, reel: Reel, parsed: Parsed, met: bool) -> bool:
-        every_page: bool = self.job.options.every_page  # type: ignore[attr-defined]
+        every_page = self.options(ReviewsOptions).every_page
         return every_page or super().reads_on(reel, parsed, met)

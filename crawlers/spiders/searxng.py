@@ -6,12 +6,12 @@ from datetime import timedelta
 from typing import Any, ClassVar, Literal
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from scrapy.http import Request
 
 from crawlers.look import Look
 from crawlers.parsing import PageFile, Parsed
-from crawlers.ranking import RankedSpider, Standing
+from crawlers.ranking import RankedOptions, RankedSpider, Standing
 from crawlers.results import parse_results
 
 
@@ -20,17 +20,13 @@ def parse(page: PageFile) -> Parsed:
     return parse_results(page)
 
 
-class SearxngOptions(BaseModel):
+class SearxngOptions(RankedOptions):
     """Options of a search source."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    queries: tuple[str, ...] = Field(min_length=1, description="What is searched for, each with a list of its own.")
     language: str = Field("de", description="Language the instance is asked for; 'all' for any.")
     time_range: Literal["", "day", "week", "month", "year"] = Field("", description="Only results as young as this.")
     categories: str = Field("general", description="Categories of the instance, separated by commas.")
     engines: str = Field("", description="Only these engines, separated by commas; empty: the instance's own choice.")
-    pages: int = Field(1, ge=1, le=10, description="Pages of results per query.")
     own: bool = Field(
         True,
         description="This is your own instance, whose robots.txt (which forbids searching) speaks to strangers. "
@@ -62,14 +58,15 @@ queries = ["acme hotline", "acme kündigung"]
 
     @property
     def own_service(self) -> bool:
-        own: bool = self.job.options.own  # type: ignore[attr-defined]
-        return own
+        return self.options(SearxngOptions).own
 
     def ask(self, standing: Standing, callback: Any) -> Request:
-        return self.request(search_url(self.job.url, standing.query, standing.page, self.job.options), callback)
+        return self.request(
+            search_url(self.job.url, standing.query, standing.page, self.options(SearxngOptions)), callback
+        )
 
 
-def search_url(base: str, query: str, number: int, options: Any) -> str:
+def search_url(base: str, query: str, number: int, options: SearxngOptions) -> str:
     """Address of one page of results as JSON; ``base`` is the instance or its search page."""
     parts = urlsplit(base)
     path = parts.path if parts.path.rstrip("/").endswith("/search") else parts.path.rstrip("/") + "/search"

@@ -61,28 +61,43 @@ url = "https://paper.example.org/news-sitemap.xml"
         return "the answer is a sitemap" if known else ""
 
     async def start(self) -> AsyncIterator[Yield]:
-        remembered = self.job.cursor.get("read")
+        remembered, maps = self.job.cursor.get("read"), self.job.cursor.get("maps", {})
         self._read: dict[str, str] = dict(remembered) if isinstance(remembered, dict) else {}
+        self._left: dict[str, str] = dict(maps.get("left", {}))
+        self._over: dict[str, str] = dict(maps.get("over", {}))
+        self._since = datetime.fromisoformat(maps["since"]) if maps else self.job.started
+        self._waiting: dict[str, int] = {}
         self._maps: set[str] = {self.job.url}
         self._asked: set[str] = set()
         self._open = 1
         yield self.request(self.job.url, self.parse_map)
 
-    def parse_map(self, response: Response) -> Iterator[Yield]:
+    def parse_map(self, response: Response, name: str = "") -> Iterator[Yield]:
         """One sitemap: the new ones of its pages, and further maps in which something changed."""
         parsed = self.read(response)
         if parsed.state not in (Answer.OK, Answer.EMPTY):
             return
-        for row in sorted(parsed.boards, key=_newest_first):
-            if row.url not in self._maps and self._is_fresh(row.last_time) and len(self._maps) <= MAX_MAPS:
-                self._maps.add(row.url)
-                self._open += 1
-                yield self.request(row.url, self.parse_map, gone=self.no_map)
-        yield from self._articles(parsed)
+        named = {row.url: _stamp(row) for row in parsed.boards if self._is_fresh(row.last_time)}
+        self._left |= {url: at for url, at in named.items() if self._over.get(url) != at and url not in self._maps}
+        yield from self._further()
+        yield from self._articles(parsed, name)
         self._close()
 
-    def no_map(self, url: str, status: int) -> None:
+    def _further(self) -> Iterator[Yield]:
+        """Requests for the maps that are left, those changed last first, as many as one visit reads."""
+        for url, _ in sorted(self._left.items(), key=lambda pair: pair[1], reverse=True):
+            if url in self._maps:
+                continue
+            if len(self._maps) > MAX_MAPS:
+                self.visit.behind = self.visit.keep_cursor = True
+                break
+            self._maps.add(url)
+            self._open += 1
+            yield self.request(url, self.parse_map, gone=self.no_map, name=url)
+
+    def no_map(self, url: str, status: int, name: str) -> None:
         """An index may name a map that is no more."""
+        self._left.pop(name, None)
         self._close()
 
     def _close(self) -> None:
@@ -94,8 +109,8 @@ url = "https://paper.example.org/news-sitemap.xml"
         floor = self.job.watermark or self.job.backfill_from
         return time is None or time >= floor - timedelta(days=1)  # days are often all that a map says
 
-    def _articles(self, parsed: Parsed) -> Iterator[Yield]:
-        only: str = self.job.options.only  # type: ignore[attr-defined]
+    def _articles(self, parsed: Parsed, of: str) -> Iterator[Yield]:
+        only = self.options(SitemapOptions).only
         named = {canonical_url(row.url): row for row in parsed.threads if only in row.url}
         wanted = [
             (name, row)
@@ -106,23 +121,29 @@ url = "https://paper.example.org/news-sitemap.xml"
         left = self.job.max_pages - len(self._asked)
         if len(wanted) > left:
             self.visit.behind = self.visit.keep_cursor = True
-            self.visit.reason = "the limit of pages per visit was reached; the next visit goes on"
+        self._waiting[of] = len(wanted)
+        self._map_read(of)
         for name, row in wanted[:left]:
             self._asked.add(name)
-            yield self.request(row.url, self.parse_article, gone=self.gone, name=name, row=row)
+            yield self.request(row.url, self.parse_article, gone=self.gone, name=name, row=row, of=of)
+
+    def _map_read(self, of: str) -> None:
+        """A map is over once all that was new in it is read; one with articles left over is read again."""
+        if not self._waiting[of] and of in self._left:
+            self._over[of] = self._left.pop(of)
 
     def _reaches_back(self, times: Iterable[datetime | None]) -> None:
         known = [at for time in times if (at := self.credible(time)) is not None]
         if self.job.first_contact and known:
             self.visit.complete_from = min([*known, *filter(None, [self.visit.complete_from])])
 
-    def parse_article(self, response: Response, name: str, row: ThreadRow) -> Iterator[Yield]:
+    def parse_article(self, response: Response, name: str, row: ThreadRow, of: str) -> Iterator[Yield]:
         """One article's page; a page without an article's text is read, too, and gives nothing."""
         found = parse_article(self.page(response))
         fetch = self.fetch(response)
         fetch.items, fetch.reason, fetch.sha256 = len(found.items), found.reason, self.keep(response)
         self.visit.answers.append(Answer.OK)
-        self._done(name, row)
+        self._done(name, row, of)
         for article in found.items:
             published = article.published
             if published.precision is Precision.UNKNOWN and row.last_time is not None:
@@ -131,17 +152,28 @@ url = "https://paper.example.org/news-sitemap.xml"
             reading = Reading.FEED if article.teaser else Reading.FULL
             yield self.item(dated, found, response, reading=reading, native_id=article.id)
 
-    def gone(self, url: str, status: int, name: str, row: ThreadRow) -> None:
+    def gone(self, url: str, status: int, name: str, row: ThreadRow, of: str) -> None:
         """Deleted, or behind a wall: read as far as we may."""
-        self._done(name, row)
+        self._done(name, row, of)
 
-    def _done(self, name: str, row: ThreadRow) -> None:
+    def _done(self, name: str, row: ThreadRow, of: str) -> None:
         self._read = {name: _stamp(row)} | {other: at for other, at in self._read.items() if other != name}
+        self._waiting[of] -= 1
+        self._map_read(of)
         self._settle()
 
     def _settle(self) -> None:
+        """A round over many maps may take several visits; what it is complete to is where its first one began."""
         self.visit.cursor = {"read": dict(list(self._read.items())[:REMEMBERED])}
+        if self._left:
+            left, over = (dict(list(maps.items())[-REMEMBERED:]) for maps in (self._left, self._over))
+            self.visit.cursor["maps"] = {"left": left, "over": over, "since": self._since.isoformat()}
+        self.visit.reached = None if self.visit.behind else self._since
         self.visit.complete = not self.visit.behind and self._open == 0
+        unread = len(self._left) - REMEMBERED
+        if self.visit.behind:
+            limit = "the limit of pages per visit was reached; the next visit goes on"
+            self.visit.reason = f"{unread} sitemaps go unread: their index names too many" if unread > 0 else limit
 
 
 def _stamp(row: ThreadRow) -> str:

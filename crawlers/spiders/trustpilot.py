@@ -36,7 +36,7 @@ from crawlers.select import first, parameter, tree_of
 from crawlers.spider import Yield
 from crawlers.structured import json_of
 from crawlers.text import Element
-from crawlers.webhook import Webhook, message_page, signed
+from crawlers.webhook import Signature, Webhook, message_page
 from pipeline.words import Answer, Kind
 
 PLACE = "https://www.trustpilot.com/reviews/"
@@ -166,7 +166,7 @@ key_file = "/etc/sturmwarte/trustpilot.key"
 """
     parser: ClassVar[Any] = staticmethod(parse)
     webhook: ClassVar[Webhook | None] = Webhook(
-        is_genuine=signed("x-trustpilot-signature", "x-signature"), items=items_of_webhook, place=PLACE
+        signature=Signature(("x-trustpilot-signature", "x-signature")), items=items_of_webhook, place=PLACE
     )
 
     @classmethod

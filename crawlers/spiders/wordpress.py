@@ -58,13 +58,13 @@ url = "https://blog.example.org/"
         return "WordPress, with comments" if look.tree is not None and looks_like(look.tree) else ""
 
     def lists(self) -> Mapping[str, str]:
-        options: Any = self.job.options
+        options = self.options(WordpressOptions)
         wanted = {"posts": options.posts, "comments": options.comments}
         return {name: self._address(name, pretty=True) for name, read in wanted.items() if read}
 
     def _address(self, name: str, *, pretty: bool) -> str:
         """Of the first page of a list; ``?rest_route=`` where a blog has no permalinks."""
-        options: Any = self.job.options
+        options = self.options(WordpressOptions)
         route = f"/wp/v2/{name}"
         embedded = "author" if name == "posts" else "up,in-reply-to"
         asked = {"per_page": PER_PAGE, "orderby": "date", "order": "desc", "_embed": embedded}
@@ -91,7 +91,7 @@ url = "https://blog.example.org/"
 
     def expects_items(self, reel: Reel) -> bool:
         """A blog may well have no comments, and a search no hits."""
-        options: Any = self.job.options
+        options = self.options(WordpressOptions)
         return reel.name == "posts" and not options.search
 
     def over(self, item: ParsedItem, response: Response) -> Mapping[str, Any]:

@@ -76,7 +76,7 @@ posts_per_month = 5000
         return {"Authorization": f"Bearer {self.key()}"}
 
     def _limit(self) -> int | None:
-        options: Any = self.job.options
+        options = self.options(XOptions)
         limit: int = options.quota or options.posts_per_month
         return limit
 
@@ -87,13 +87,13 @@ posts_per_month = 5000
         return False
 
     def lists(self) -> Mapping[str, str]:
-        queries = self.job.options.queries  # type: ignore[attr-defined]
+        queries = self.options(XOptions).queries
         return {query: self._url("tweets/search/recent", query, **self._fields()) for query in queries}
 
     # --- count, then read ---------------------------------------------------------------------------------------
 
     def _page(self, url: str, reel: Reel) -> Iterator[Yield]:
-        counts = self.job.options.counts  # type: ignore[attr-defined]
+        counts = self.options(XOptions).counts
         if not self.key() or reel.pages or not counts or reel.resuming:
             yield from self._search_page(url, reel)
             return

@@ -73,7 +73,7 @@ channels = ["UC0123456789abcdefghijkl"]
         return SEARCH_COSTS if urlsplit(url).path.endswith("/search") else 1
 
     def lists(self) -> Mapping[str, str]:
-        options: Any = self.job.options
+        options = self.options(YoutubeOptions)
         films = dict.fromkeys((*options.videos, *self._found()))
         lists = {f"video:{film}": self._threads(videoId=film) for film in films}
         lists |= {f"channel:{name}": self._threads(allThreadsRelatedToChannelId=name) for name in options.channels}
@@ -124,7 +124,7 @@ channels = ["UC0123456789abcdefghijkl"]
         return str(self.job.cursor.get("searched") or "")
 
     def _search_is_due(self) -> bool:
-        every: timedelta = self.job.options.search_every  # type: ignore[attr-defined]
+        every = self.options(YoutubeOptions).search_every
         last = self._last_search()
         return not last or datetime.fromisoformat(last) + every <= self.job.started
 

@@ -90,10 +90,10 @@ async def hook(request: Request, house: HouseHere, source: str) -> Response:
 def _hooked(request: Request, house: House, source: str, body: bytes) -> Response:
     entry = _source(house, source)
     webhook = _webhook(entry)
-    secret = _secret(entry, "hook_secret")
+    secret, signature = _secret(entry, "hook_secret"), webhook.signature_for(_options(entry))
     headers = {name.lower(): value for name, value in request.headers.items()}
     _patient(request, house)
-    if not secret or not webhook.is_genuine(secret, headers, body):
+    if not secret or not signature.fits(secret, headers, body):
         _wrong(request, house, "the signature does not fit hook_secret_file of this source")
     found = webhook.items(body)
     if found is None:
@@ -160,9 +160,13 @@ def _token(entry: Source) -> str:
         return ""
 
 
+def _options(entry: Source) -> BaseModel:
+    return spiders()[entry.spider].Options(**entry.options)
+
+
 def _secret(entry: Source, name: str) -> str:
     """The secret under ``NAME_file`` or ``NAME_env``; empty where none is set."""
-    options = spiders()[entry.spider].Options(**entry.options)
+    options = _options(entry)
     try:
         return password(getattr(options, f"{name}_file", None), getattr(options, f"{name}_env", "")) or ""
     except SecretMissing:

@@ -88,6 +88,7 @@ def _flags(mention: Mention) -> list[str]:
         "deleted": mention.deleted_at is not None,
         "accepted": mention.crawled.accepted is True,
         "verified": mention.crawled.verified is True,
+        "press": mention.press,
     }
     return [flag for flag, holds in facts.items() if holds]
 

@@ -44,7 +44,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "voice": tuple(Voice),
     "channel": tuple(Channel),
     "kind": tuple(Kind),
-    "is": ("copy", "historic", "late", "corrected", "counted", "deleted", "quote", "accepted", "verified"),
+    "is": ("copy", "historic", "late", "corrected", "counted", "deleted", "quote", "accepted", "verified", "press"),
     "has": ("image", "video", "link", "threat"),
 }
 """Fields whose values are settled."""

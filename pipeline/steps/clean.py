@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 
 import regex
 
@@ -22,12 +23,12 @@ _GUESTS = frozenset(
 
 
 class CleanStep:
-    """Cleans what the spider read and replaces the author by a pseudonym."""
+    """Cleans what the spider read, and notes what only the author's clear name tells before a pseudonym replaces it."""
 
     name = "clean"
 
-    def __init__(self, key: bytes) -> None:
-        self._key = key
+    def __init__(self, key: bytes, is_press: Callable[[Item], bool] = lambda _: False) -> None:
+        self._key, self._is_press = key, is_press
 
     def __call__(self, batch: list[Draft]) -> list[Draft]:
         for draft in batch:
@@ -36,6 +37,7 @@ class CleanStep:
             draft.title = " ".join(clean_text(item.title).split())
             draft.thread_title = " ".join(clean_text(item.thread_title).split())
             draft.author = author_of(item, self._key)
+            draft.press = self._is_press(item)
         return batch
 
 

@@ -26,6 +26,7 @@ class Wanted:
 
 def look_for(here: Desk, wanted: Wanted) -> Preview:
     """Which spider reads it and what it would find now. Raises Refused where the words are no address or spider."""
+    from sturmwarte.initialise import private_host
     from sturmwarte.preview import fetcher, look_at
     from sturmwarte.registry import build_registry
 
@@ -36,9 +37,8 @@ def look_for(here: Desk, wanted: Wanted) -> Preview:
     if not wanted.preview:
         return Preview(wanted.url, wanted.spider or "feed")
     configuration = here.configuration
-    found = look_at(
-        wanted.url, fetcher(configuration.contact), here.clock.now(), configuration.timezone, wanted.spider or "auto"
-    )
+    fetch = fetcher(configuration.contact, (*configuration.crawl.allow_private, *private_host(wanted.url)))
+    found = look_at(wanted.url, fetch, here.clock.now(), configuration.timezone, wanted.spider or "auto")
     return replace(found, spider=wanted.spider or found.spider)
 
 

@@ -23,7 +23,7 @@ from sturmwarte.commands.shared import (
     print_json,
     print_table,
 )
-from sturmwarte.initialise import Answers, NewSource, identifier, mail_server, write_toml
+from sturmwarte.initialise import Answers, NewSource, identifier, mail_server, private_host, write_toml
 from sturmwarte.preview import Preview, fetcher, look_at
 from sturmwarte.service import clock_from
 from sturmwarte.speech import speech_for
@@ -102,7 +102,8 @@ def _look(text: str, contact: str, preview: bool) -> Preview:
     spider = one_of(match[1], list(build_registry().spiders), "unknown_spider") if match[1] else None
     if not preview:
         return Preview(match[2], spider or "feed")
-    found = look_at(match[2], fetcher(contact), clock_from().now(), ZoneInfo("Europe/Berlin"), spider or "auto")
+    fetch = fetcher(contact, private_host(match[2]))
+    found = look_at(match[2], fetch, clock_from().now(), ZoneInfo("Europe/Berlin"), spider or "auto")
     return replace(found, spider=spider or found.spider)
 
 

@@ -164,7 +164,9 @@ def _suggested(here: Desk, brand: str, limit: int, offline: bool) -> list[Sugges
         found = suggestions(here.configuration, brand, result_rows(connection), mentions)[:limit]
     if offline:
         return found
-    fetch, now, zone = fetcher(here.configuration.contact), here.clock.now(), here.configuration.timezone
+    configuration = here.configuration
+    fetch = fetcher(configuration.contact, configuration.crawl.allow_private)
+    now, zone = here.clock.now(), configuration.timezone
     return [previewed(one, fetch, now, zone) for one in found]
 
 

@@ -252,3 +252,33 @@ def test_feeds_of_real_programs(file, count, first):
     parsed = parse(page((SHARED / file).read_bytes(), "http://127.0.0.1/feed"))
     assert (parsed.state, len(parsed.items), parsed.items[0].id) == (Answer.OK, count, first)
     assert all(item.text and item.published.at and item.author for item in parsed.items)
+
+
+BING = "https://www.bing.com/news/search?q=nordnetz&format=rss"
+
+
+def test_bings_news_are_a_feed_whose_links_hold_the_real_address():
+    parsed = parse(page((PAGES / "feed_bingnews.rss").read_bytes(), BING))
+    cologne, prices = parsed.items
+    assert (cologne.kind, cologne.id, cologne.url) == (
+        Kind.ARTICLE,
+        "/2026/11/stoerung-koeln/",
+        "https://www.bote.example/2026/11/stoerung-koeln/",
+    )
+    assert (cologne.title, cologne.author) == ("NordNetz: Störung in Köln hält an", "Der Bote")
+    assert cologne.published.at == datetime(2026, 11, 22, 5, 40, tzinfo=UTC)
+    assert (prices.url, prices.teaser) == ("https://paper.example/news?id=27&lang=en", True)
+
+
+def test_articles_that_bing_finds_are_read_at_their_outlet_and_bing_is_asked_once():
+    site = lambda url: (PAGES / "feed_bingnews.rss").read_bytes() if url == BING else ARTICLE  # noqa: E731
+    bing = Source(FeedSpider, BING)
+    run = bing.visit(site)
+    assert run.asked == [
+        BING,
+        "https://www.bote.example/2026/11/stoerung-koeln/",
+        "https://paper.example/news?id=27&lang=en",
+    ]
+    assert {item.origin for item in run.items} == {"bote.example", "paper.example"}
+    assert {item.reading for item in run.items} == {Reading.FULL}
+    assert bing.visit(site).items == []

@@ -468,6 +468,74 @@ def test_facebook_reads_comments_again_only_where_there_are_more():
     assert ([urlsplit(url).path.rpartition("/")[2] for url in again.asked], again.items) == (["feed"], [])
 
 
+class Page:
+    """A page on Facebook with some posts, each with comments on pages of two."""
+
+    def __init__(self, posts: int, comments: int) -> None:
+        self.posts, self.comments = posts, comments
+
+    def __call__(self, url: str) -> bytes:
+        path, asked = urlsplit(url).path, query(url)
+        if path.endswith("/feed"):
+            rows = [self._row(f"1_{number}", comments=self.comments) for number in range(self.posts, 0, -1)]
+            return json.dumps({"data": rows}).encode()
+        post = path.rpartition("/")[0].rpartition("_")[2]
+        last = self.comments - int(asked.get("after", 0))
+        rows = [self._row(f"{post}_{post}0{number}") for number in range(last, max(last - 2, 0), -1)]
+        more = f"https://graph.example{path}?after={self.comments - last + 2}" if last > 2 else None
+        return json.dumps({"data": rows, "paging": {"next": more} if more else {}}).encode()
+
+    @staticmethod
+    def _row(name: str, comments: int = 0) -> dict:
+        at = NOW - timedelta(minutes=10_000 - int(name.rpartition("_")[2]))
+        told = {"id": name, "message": f"Text {name}", "created_time": at.isoformat()}
+        link = f"https://www.facebook.com/1/posts/{name.rpartition('_')[2]}/"
+        return told | {"permalink_url": link, "comments": {"summary": {"total_count": comments}}}
+
+
+def test_answers_that_a_visit_had_no_pages_left_for_are_read_by_the_next_ones():
+    source = Source(FacebookSpider, "https://graph.example/v23.0/1", max_pages=3)
+    site = Page(posts=3, comments=5)
+    first = source.visit(site)
+    assert (first.complete, first.visit.behind, len(first.asked)) == (False, True, 3)
+    assert first.visit.reason == "the limit of pages per visit was reached; the next visit goes on"
+    seen, runs = [item.native_id for item in first.items], [first]
+    site.posts = 9  # what is new pushes the posts that are owed off the part of the list that is read
+    while not runs[-1].complete:
+        assert len(runs) < 30
+        runs.append(source.visit(site))
+        seen += [item.native_id for item in runs[-1].items]
+    comments = {f"/ p{post}0{number}" for post in range(1, 10) for number in range(1, 6)}
+    assert comments | {f"/ p{post}" for post in range(1, 10)} == set(seen)
+    assert len(seen) == len(set(seen))
+    assert (source.visit(site).items, "owed" in source.cursor) == ([], False)
+
+
+def test_answers_that_could_not_be_had_are_not_forgotten_by_a_visit_that_was_cut():
+    source = Source(FacebookSpider, "https://graph.example/v23.0/1", max_pages=2)
+    site = Page(posts=2, comments=1)
+    broken = source.visit(lambda url: 500 if "/comments" in url else site(url))
+    assert (broken.visit.behind, len(broken.lost)) == (True, 1)
+    site.posts = 3
+    later = [item.native_id for _ in range(4) for item in source.visit(site).items]
+    assert sorted(later) == ["/ p101", "/ p201", "/ p3", "/ p301"]
+
+
+def test_a_spent_quota_leaves_answers_for_when_it_begins_anew():
+    source = Source(FacebookSpider, "https://graph.example/v23.0/1", options={"quota": 3})
+    first = source.visit(Page(posts=2, comments=3))
+    assert (first.complete, first.lost, len(first.asked)) == (False, [], 3)
+    assert first.visit.reason.startswith("the quota of 3 is spent until")
+
+
+def test_answers_given_up_for_good_are_said(monkeypatch):
+    monkeypatch.setattr("crawlers.network.MOST_OWED", 4)
+    source = Source(FacebookSpider, "https://graph.example/v23.0/1", max_pages=1)
+    run = source.visit(Page(posts=7, comments=1))
+    assert run.visit.reason == "answers to 3 posts go unread: too many wait for a visit"
+    assert [one["row"]["id"] for one in source.cursor["owed"]] == ["p4", "p3", "p2", "p1"]
+
+
 def test_hacker_news_walks_pages_and_stops_at_what_is_known():
     source = Source(HackernewsSpider, "https://hn.example/api/v1", options={"queries": ["nordnetz"]})
     site = lambda url: b'{"hits": [], "page": 1, "nbPages": 2}' if "&page=1" in url else read("hackernews_search.json")  # noqa: E731

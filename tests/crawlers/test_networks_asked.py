@@ -14,13 +14,14 @@ from zoneinfo import ZoneInfo
 import pytest
 import sqlalchemy as sa
 
+from crawlers.facts import facts
 from crawlers.raw import RawPages
 from crawlers.registry import spiders
 from crawlers.tokens import SignIn, Tokens
 from pipeline.i18n import Speech
 from pipeline.reasons import in_words
 from pipeline.state.opening import open_state
-from pipeline.state.tables import fetch
+from pipeline.state.tables import fetch, quota
 from pipeline.words import Answer, SourceState
 from sturmwarte.doctor import _sources
 
@@ -131,6 +132,30 @@ def test_a_quota_that_is_nearly_spent_is_told_beside_a_healthy_source(network, p
     assert network.visit().complete
     spent = network.visit()
     assert (spent.answer, len(network.site.paths())) == (Answer.RATE_LIMITED, 5)
+
+
+def test_sources_with_one_key_share_its_quota_and_another_key_has_its_own(network, pages, tmp_path):
+    any_path(network, pages.reply(b'{"items": []}'))
+    film = {"spider": "youtube", "url": network.site.url, "videos": ["Film0000001"], "quota": 5}
+    for name in ("ours", "theirs"):
+        (tmp_path / name).write_text(SECRET, "utf-8")
+    network.sources = {
+        "one": film | {"key_file": str(tmp_path / "ours")},
+        "two": film | {"key_file": str(tmp_path / "ours")},
+        "other": film | {"key_file": str(tmp_path / "theirs")},
+        "usual": film,
+    }
+    for names in (("one",), ("two",), ("one",), ("other",), ("usual",), ("usual",)):
+        network.run(*names)
+    with network.state.read() as connection:
+        used = {row.name: row.used for row in connection.execute(sa.select(quota)) if row.name.startswith("youtube")}
+        sources = network.configuration.sources
+        told = {
+            name: facts(connection, network.row(name), sources[name], network.clock.now())["quota"]["used"]
+            for name in sources
+        }
+    assert used == {f"youtube {tmp_path / 'ours'}": 3, f"youtube {tmp_path / 'theirs'}": 1, "youtube": 2}
+    assert told == {"one": 3, "two": 3, "other": 1, "usual": 2}
 
 
 def test_tokens_and_keys_are_in_no_evidence_no_log_and_no_state(network, pages, caplog):

@@ -21,6 +21,7 @@ from crawlers.registry import spiders
 from crawlers.spiders import etrusted, trustpilot
 from crawlers.spiders.appstore import AppstoreSpider
 from crawlers.spiders.etrusted import EtrustedSpider
+from crawlers.spiders.googleplay import GoogleplaySpider
 from pipeline.words import Answer, Kind
 
 PAGES = Path(__file__).parent / "pages"
@@ -168,7 +169,7 @@ def test_messages_of_etrusted():
 @pytest.mark.parametrize("portal", [trustpilot, etrusted])
 def test_a_signature_is_that_of_this_body_and_secret(portal):
     (spider,) = [cls for cls in vars(portal).values() if isinstance(cls, type) and getattr(cls, "webhook", None)]
-    genuine = spider.webhook.is_genuine
+    genuine = spider.webhook.signature_for(None).fits
     made = hmac.new(b"geheim", b"{}", hashlib.sha256).hexdigest()
     assert genuine("geheim", {"x-signature": made}, b"{}")
     assert genuine("geheim", {"x-signature": f"sha256={made}"}, b"{}")
@@ -177,6 +178,27 @@ def test_a_signature_is_that_of_this_body_and_secret(portal):
     assert not genuine("", {"x-signature": hmac.new(b"", b"{}", hashlib.sha256).hexdigest()}, b"{}")
     assert not genuine("geheim", {"x-signature": "ü"}, b"{}")
     assert not genuine("geheim", {}, b"{}")
+
+
+def test_an_operator_says_how_a_portal_signs_or_that_it_does_not():
+    def fits(headers: dict[str, str], **over: str) -> bool:
+        options = ALL["trustpilot"].Options(**over)
+        return trustpilot.TrustpilotSpider.webhook.signature_for(options).fits("geheim", headers, b"{}")
+
+    by_512 = base64.b64encode(hmac.digest(b"geheim", b"{}", "sha512")).decode()
+    other = {"hook_header": "X-Hash", "hook_algorithm": "sha512", "hook_encoding": "base64"}
+    assert fits({"x-hash": by_512}, **other) and fits({"x-hash": f"sha512={by_512}"}, **other)
+    assert not fits({"x-hash": by_512.lower()}, **other)
+    assert not fits({"x-signature": by_512}, **other)
+    assert not fits({"x-hash": by_512})
+    unsigned = {"hook_header": "Authorization", "hook_algorithm": "none"}
+    basic = base64.b64encode(b"wer:geheim").decode()
+    assert all(fits({"authorization": said}, **unsigned) for said in ("geheim", "Bearer geheim", f"Basic {basic}"))
+    for wrong in ("", "Bearer", "Basic", "Basic ä", f"Basic {basic[:-4]}", "geheim2", basic):
+        assert not fits({"authorization": wrong}, **unsigned)
+    assert not fits({}, **unsigned)
+    with pytest.raises(ValueError, match="hook_algorithm"):
+        fits({}, hook_algorithm="md5")
 
 
 # --- visits -------------------------------------------------------------------------------------------------------
@@ -312,6 +334,20 @@ def test_a_token_is_bought_used_and_kept_nowhere(world, monkeypatch, name, caplo
     assert b"marke-9" not in kept
     assert b"geheim-77" not in kept
     assert "marke-9" not in caplog.text
+
+
+def test_what_google_play_no_longer_tells_after_a_pause_is_a_hole(monkeypatch):
+    monkeypatch.setenv("STURMWARTE_GOOGLE_PLAY_ACCOUNT", service_account()[0])
+    answers = lambda url: b'{"access_token":"t"}' if "token" in url else b'{"reviews":[]}'  # noqa: E731
+    app = Source(GoogleplaySpider, "https://androidpublisher.googleapis.com/v3/applications/de.acme/reviews")
+    assert (app.visit(answers).complete, app.visit(answers).visit.holes) == (True, [])
+    read_to = app.watermark
+    app.now += timedelta(days=7)
+    late = app.visit(answers)
+    resumed = read_to + timedelta(minutes=30)
+    assert late.visit.holes == [(read_to, resumed, "Google Play tells reviews of seven days only")]
+    assert late.complete
+    assert app.visit(answers).visit.holes == []
 
 
 def test_a_service_account_signs_what_it_says():

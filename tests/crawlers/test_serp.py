@@ -6,7 +6,8 @@ import pytest
 from rehearsal import page
 
 from crawlers.parse import detect, parse_document
-from crawlers.serp import READERS, unwrapped
+from crawlers.serp import READERS
+from crawlers.unwrap import unwrapped
 from pipeline.words import Answer
 
 PAGES = Path(__file__).parent / "pages"
@@ -76,6 +77,11 @@ def test_results_that_share_an_address_keep_their_places():
         ("https://www.google.de/url?q=javascript:alert(1)", "https://www.google.de/url?q=javascript:alert(1)"),
         ("https://www.bing.com/ck/a?u=a1aHR0cHM6Ly9hLmV4YW1wbGUv", "https://a.example/"),
         ("https://www.bing.com/ck/a?u=a1%%%", "https://www.bing.com/ck/a?u=a1%%%"),
+        (
+            "http://www.bing.com/news/apiclick.aspx?ref=FexRss&aid=&tid=1&url=https%3a%2f%2fa.example%2fb%3fc%3d1&c=2",
+            "https://a.example/b?c=1",
+        ),
+        ("https://www.bing.com/news/apiclick.aspx?ref=x", "https://www.bing.com/news/apiclick.aspx?ref=x"),
         ("https://duckduckgo.com/l/?uddg=https%3A%2F%2Fa.example%2F", "https://a.example/"),
         ("https://a.example/url?q=https://b.example/", "https://a.example/url?q=https://b.example/"),
         ("http://[kaputt", "http://[kaputt"),

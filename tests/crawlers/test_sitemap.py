@@ -96,6 +96,76 @@ def test_the_cap_leaves_the_rest_for_the_next_visit():
     assert bote.visit(paper).ids == ["https://bote.example/2026/11/stoerung/"]
 
 
+class Library(Paper):
+    """A newspaper with many maps of one article each, all changed today or without a time of change."""
+
+    def __init__(self, maps: int, time: str = "2026-11-22T08:00:00+01:00") -> None:
+        super().__init__()
+        self.times = dict.fromkeys(range(maps), time)
+
+    def __call__(self, url: str) -> bytes | int:
+        path = url.removeprefix("https://bote.example/")
+        if url in self.broken:
+            return self.broken[url]
+        if path == "sitemap.xml":
+            maps = "".join(_entry("sitemap", f"{number}.xml", time) for number, time in self.times.items())
+            return f"<sitemapindex>{maps}</sitemapindex>".encode()
+        if path.endswith(".xml"):
+            number = int(path.removesuffix(".xml"))
+            return f"<urlset>{_entry('url', f'artikel-{number}/', self.times[number])}</urlset>".encode()
+        return article(url)
+
+
+def _entry(tag: str, path: str, time: str) -> str:
+    changed = f"<lastmod>{time}</lastmod>" if time else ""
+    return f"<{tag}><loc>https://bote.example/{path}</loc>{changed}</{tag}>"
+
+
+@pytest.mark.parametrize("time", ["2026-11-22T08:00:00+01:00", ""])
+def test_more_maps_than_a_visit_reads_are_read_by_the_next_ones(time):
+    paper, bote = Library(25, time), source()
+    begun, runs = bote.now, [bote.visit(paper)]
+    assert (len(runs[0].items), runs[0].visit.behind, runs[0].complete) == (10, True, False)
+    assert runs[0].visit.reason == "the limit of pages per visit was reached; the next visit goes on"
+    runs += [bote.visit(paper), bote.visit(paper)]
+    assert [(len(run.items), run.complete) for run in runs[1:]] == [(10, False), (5, True)]
+    assert {item.native_id for run in runs for item in run.items} == {
+        f"https://bote.example/artikel-{number}/" for number in range(25)
+    }
+    assert [run.visit.reached for run in runs] == [None, None, begun]  # maps read first may have changed since
+    assert "maps" not in bote.cursor
+
+
+def test_a_map_that_changes_while_others_wait_is_read_again():
+    paper, bote = Library(15), source()
+    bote.visit(paper)
+    first = next(
+        number for number in range(15) if f"https://bote.example/{number}.xml" not in bote.cursor["maps"]["left"]
+    )
+    paper.times[first] = "2026-11-22T08:20:00+01:00"
+    second = bote.visit(paper)
+    assert (len(second.items), second.complete) == (6, True)
+    assert f"https://bote.example/artikel-{first}/" in second.ids
+
+
+def test_a_map_with_articles_left_or_lost_is_not_over():
+    paper, bote = Library(13), source(max_pages=5)
+    paper.broken = {"https://bote.example/artikel-12/": 500}
+    runs = [bote.visit(paper) for _ in range(3)]
+    assert not any(run.complete for run in runs)
+    paper.broken = {}
+    while not runs[-1].complete:
+        assert len(runs) < 9
+        runs.append(bote.visit(paper))
+    found = {name for run in runs for name in run.ids}
+    assert found == {f"https://bote.example/artikel-{number}/" for number in range(13)}
+
+
+def test_maps_nobody_will_ever_read_are_said(monkeypatch):
+    monkeypatch.setattr("crawlers.spiders.sitemap.REMEMBERED", 12)
+    assert source().visit(Library(25)).visit.reason == "3 sitemaps go unread: their index names too many"
+
+
 def test_what_is_lost_and_what_is_gone():
     paper, bote = Paper(), source()
     paper.broken = {"https://bote.example/2026/11/netz/": 404, "https://bote.example/2026/11/stoerung/": 429}

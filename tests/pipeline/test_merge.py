@@ -7,7 +7,7 @@ from functools import reduce
 
 import pytest
 from building import NOON, mention, opinion, uid
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -233,6 +233,11 @@ def _fold(batch: list[Mention]) -> dict[str, object]:
     return {name: getattr(known, name) for name in Mention.__struct_fields__ if name not in FIXED_BY_FIRST}
 
 
+def _one_second(number: int, **over: object) -> Mention:
+    """One of several readings by one source in one second, which only their words tell apart."""
+    return mention(text=TEXTS[number], tone=list(ToneLabel)[number], **over)
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.lists(readings(), min_size=1, max_size=6), st.randoms(use_true_random=False))
 def test_order_and_repetition_change_nothing(batch: list[Mention], random: object) -> None:
@@ -244,6 +249,8 @@ def test_order_and_repetition_change_nothing(batch: list[Mention], random: objec
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(readings(), min_size=2, max_size=5), st.integers(1, 4))
+@example([_one_second(0, deleted_at=NOON), _one_second(0), _one_second(1)], 1)
+@example([_one_second(0, author=None), _one_second(1), _one_second(0, deleted_at=NOON)], 2)
 def test_what_two_stores_know_meets_in_one(batch: list[Mention], cut: int) -> None:
     """A merged mention may itself be merged, as after an import."""
     left, right = batch[:cut] or batch[:1], batch[cut:] or batch[-1:]

@@ -51,7 +51,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
-    monkeypatch.setattr(preview, "fetcher", lambda contact: fetch)
+    monkeypatch.setattr(preview, "fetcher", lambda contact, allow: fetch)
     place = tmp_path / "sturmwarte.toml"
     place.write_text(CONFIGURATION, "utf-8")
     place.chmod(0o640)

@@ -60,7 +60,7 @@ MENTION: Mapping[str, str] = {
     "text": "Its text, searched the German way of the server; searches of ours use stem and exact.",
     "exact": "Words of title and text as searches of ours compare them; not shown.",
     "stem": "Their stems; not shown.",
-    "is": "Properties: copy, historic, late, corrected, deleted.",
+    "is": "Properties: copy, historic, late, corrected, deleted, accepted, verified, press.",
     "has": "What the text holds: image, link.",
     "is_copy": "Whether it is a copy of an earlier text.",
     "counted": "Whether any of its opinions counts.",

@@ -126,6 +126,7 @@ class BoardSpider(SourceSpider):
             yield from self._list(board.url, board)
 
     def _rows(self, parsed: Parsed) -> Iterator[Yield]:
+        self.job.look_ahead([row.id for row in parsed.threads])
         for row in parsed.threads:
             if row.id in self._seen_threads or self._too_old(row.last_time):
                 continue
@@ -288,10 +289,10 @@ class BoardSpider(SourceSpider):
             walk.newest, walk.newest_time, walk.hashes = last.id, last.published.at, hashes
 
     def _item(self, item: ParsedItem, parsed: Parsed, response: Response, *, opens: bool) -> Item:
-        over: dict[str, Any] = {"opens_thread": opens}
-        if item.url is None or identity.native_id(item.url) is None:  # an address that does not tell the post
-            over["native_id"] = f"{_folder(item.url or response.url)} {item.id}"
-        return self.item(item, parsed, response, reading=Reading.FULL, **over)
+        native = identity.native_id(item.url) if item.url else None
+        if native is None:  # an address that does not tell the post
+            native = f"{_folder(item.url or response.url)} {item.id}"
+        return self.item(item, parsed, response, reading=Reading.FULL, opens_thread=opens, native_id=native)
 
     def shown_at(self, parsed_item: ParsedItem, response: Response) -> str | None:
         return without_fragment(response.url)

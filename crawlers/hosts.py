@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -52,10 +53,10 @@ def turn(
     """Whether a host may be asked now."""
     if backoff_until is not None and backoff_until > now:
         return Turn(granted=False, wait=backoff_until - now, asked_by_host=True)
-    if next_at is not None and next_at > now:
-        return Turn(granted=False, wait=next_at - now)
     if leased_until is not None and leased_until > now:
         return Turn(granted=False)
+    if next_at is not None and next_at > now:
+        return Turn(granted=False, wait=next_at - now)
     return Turn(granted=True)
 
 
@@ -66,7 +67,10 @@ def longer(previous: timedelta, retry_after: timedelta | None) -> timedelta:
 
 
 def claim(conn: sa.Connection, name: str, lease: str, now: datetime, until: datetime, next_at: datetime) -> Turn:
-    """Take the turn at a host until it is given back or ``until``; within a writing transaction."""
+    """Take a host until it is given back or ``until``; within a writing transaction.
+
+    Nobody else comes before ``next_at`` if it is never given back: ``until`` and the rest that the host is owed.
+    """
     row = _locked(conn, name)
     if row is None:
         conn.execute(_insert(conn).values(host=name).on_conflict_do_nothing())
@@ -78,16 +82,25 @@ def claim(conn: sa.Connection, name: str, lease: str, now: datetime, until: date
     return decision
 
 
-def give_back(conn: sa.Connection, name: str, lease: str, not_before: datetime, *, well: bool) -> None:
-    """End one's turn; the next one not before that time. A good answer (``well``) ends the back-off."""
+def give_back(conn: sa.Connection, name: str, lease: str, next_at: datetime, *, well: bool) -> None:
+    """Leave a host, which rests until ``next_at``. A good answer (``well``) ends the back-off."""
     row = _locked(conn, name)
     if row is None or row.lease != lease:
         return
-    values: dict[str, Any] = {"lease": None, "leased_until": None}
-    values["next_at"] = max(row.next_at or not_before, not_before)
+    values: dict[str, Any] = {"lease": None, "leased_until": None, "next_at": next_at}
     if well:
         values |= {"backoff_s": 0.0, "backoff_until": None}
     _update(conn, name, **values)
+
+
+def take_back(conn: sa.Connection, gone: Callable[[str], bool], now: datetime) -> int:
+    """End the leases of those who are gone; returns how many. The host gets the rest they owed it from now on."""
+    held = conn.execute(sa.select(host).where(host.c.lease.is_not(None)).with_for_update()).all()
+    left = [row for row in held if gone(row.lease)]
+    for row in left:
+        owed = max(row.next_at - row.leased_until, timedelta(0)) if row.next_at and row.leased_until else timedelta(0)
+        _update(conn, row.host, lease=None, leased_until=None, next_at=now + owed)
+    return len(left)
 
 
 def back_off(conn: sa.Connection, name: str, now: datetime, retry_after: timedelta | None) -> datetime:
@@ -108,16 +121,26 @@ def spent(conn: sa.Connection, name: str, now: datetime) -> int:
     return int(conn.scalar(sa.select(quota.c.used).where(wanted)) or 0)
 
 
-def spend(conn: sa.Connection, name: str, now: datetime, budget: int) -> None:
-    """Count one request. Raises OverBudget where the host has had all of this hour; then nothing may be committed."""
-    values = {"name": _budget(name), "start": hour(now), "used": 1, "limit": budget}
-    keys, more = ["name", "start"], {"used": quota.c.used + 1, "limit": budget}
-    statement = _insert(conn, quota).values(**values).on_conflict_do_update(index_elements=keys, set_=more)
-    used = conn.execute(statement.returning(quota.c.used)).scalar_one()
-    if used > budget:
+def spend(conn: sa.Connection, name: str, now: datetime, budget: int, wanted: int = 1) -> int:
+    """Count so many requests, or those that are left; returns how many. Only for who has claimed the host.
+
+    Raises OverBudget where it has had all of this hour; then nothing may be committed.
+    """
+    granted = min(wanted, budget - spent(conn, name, now))
+    if granted <= 0:
         until = (hour(now) + timedelta(hours=1)).isoformat(timespec="seconds")
         reason = f"{name} gets {budget} requests an hour: it has had them, what is left waits until {until}"
         raise OverBudget(Answer.RATE_LIMITED, reason)
+    values = {"name": _budget(name), "start": hour(now), "used": granted, "limit": budget}
+    keys, more = ["name", "start"], {"used": quota.c.used + granted, "limit": budget}
+    conn.execute(_insert(conn, quota).values(**values).on_conflict_do_update(index_elements=keys, set_=more))
+    return granted
+
+
+def unspend(conn: sa.Connection, name: str, at: datetime, unused: int) -> None:
+    """Take back what was counted ``at`` some time and never asked."""
+    counted = sa.and_(quota.c.name == _budget(name), quota.c.start == hour(at))
+    conn.execute(sa.update(quota).where(counted).values(used=quota.c.used - unused))
 
 
 def hour(now: datetime) -> datetime:

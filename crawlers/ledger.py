@@ -130,6 +130,34 @@ class VisitReport(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
 
 
+_TOGETHER = 500
+
+
+class Marks:
+    """How far the threads of a source had been read when a visit began."""
+
+    def __init__(self, state: State, source_id: str) -> None:
+        self._state, self._source = state, source_id
+        self._known: dict[str, ThreadMark | None] = {}
+
+    def of(self, name: str) -> ThreadMark | None:
+        """Of one thread; None where it has not been read."""
+        if name not in self._known:
+            self.look_ahead([name])
+        return self._known[name]
+
+    def look_ahead(self, names: Sequence[str]) -> None:
+        """Look these up together."""
+        self._known |= dict.fromkeys(names)
+        with self._state.read() as connection:
+            for first in range(0, len(names), _TOGETHER):
+                some = thread_cursor.c.thread.in_(names[first : first + _TOGETHER])
+                wanted = sa.select(thread_cursor).where(thread_cursor.c.source == self._source, some)
+                for row in connection.execute(wanted).mappings():
+                    mark = ThreadMark(row["last_item"], row["last_time"], row["count"], row["extra"])
+                    self._known[row["thread"]] = mark
+
+
 class Ledger:
     """The books in the state database."""
 
@@ -140,7 +168,7 @@ class Ledger:
         """What a visit to a source starts from."""
         entry, now = configuration.sources[row.id], self._clock.now()
         zone = entry.zone or configuration.zone
-        first_contact = row.first_contact_at is None
+        first_contact, marks = row.first_contact_at is None, Marks(self._state, row.id)
         return Job(
             source=row.id,
             url=row.url,
@@ -152,7 +180,8 @@ class Ledger:
             backfill_from=now - entry.backfill,
             watermark=None if first_contact else row.watermark,
             cursor=row.cursor,
-            thread_mark=lambda name: self.thread_mark(row.id, name),
+            thread_mark=marks.of,
+            look_ahead=marks.look_ahead,
             thread_known=self.thread_known,
             max_pages=configuration.crawl.max_pages,
             now=self._clock.now,
@@ -175,16 +204,6 @@ class Ledger:
         wanted = sa.and_(quota.c.name == name, quota.c.start == start)
         with self._state.read() as connection:
             return int(connection.scalar(sa.select(quota.c.used).where(wanted)) or 0)
-
-    def thread_mark(self, source_id: str, name: str) -> ThreadMark | None:
-        """How far a thread has been read."""
-        wanted = sa.and_(thread_cursor.c.source == source_id, thread_cursor.c.thread == name)
-        with self._state.read() as connection:
-            row = connection.execute(sa.select(thread_cursor).where(wanted)).one_or_none()
-        if row is None:
-            return None
-        found = row._mapping
-        return ThreadMark(found["last_item"], found["last_time"], found["count"], found["extra"])
 
     def thread_known(self, origin: str, native: str) -> bool:
         """Whether title and opening post of a thread have been read."""

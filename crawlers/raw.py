@@ -16,6 +16,9 @@ from pipeline.raw_pages import page_file, remove_pages
 from pipeline.state.database import State
 from pipeline.state.tables import raw_page
 
+LEVEL = 3
+"""Of gzip. On 64 real pages 6 was a tenth smaller, in two and a half times the time."""
+
 
 class RawPages:
     """The folder ``raw`` of a data folder and its table."""
@@ -34,9 +37,13 @@ class RawPages:
         if path.exists():
             os.utime(path)
             return sha256
-        path.parent.mkdir(parents=True, exist_ok=True)
         new = path.with_suffix(f".{os.getpid()}.new")
-        new.write_bytes(gzip.compress(body, 6, mtime=0))
+        packed = gzip.compress(body, LEVEL, mtime=0)
+        try:
+            new.write_bytes(packed)
+        except FileNotFoundError:  # the first one of its folder
+            path.parent.mkdir(parents=True, exist_ok=True)
+            new.write_bytes(packed)
         new.replace(path)
         return sha256
 

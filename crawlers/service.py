@@ -149,7 +149,7 @@ class Crawl:
         self._pipeline, self._spiders = pipeline, spiders
         self.worker, chance = worker or worker_name(), random.Random()
         self._lease = max(scheduling.LEASE, timedelta(seconds=clock_seconds(clock, _LEASE_REAL)))
-        pacer = Pacer(
+        self._pacer = Pacer(
             state,
             clock,
             delay=configuration.crawl.delay,
@@ -165,7 +165,7 @@ class Crawl:
                 state=state,
                 clock=clock,
                 ledger=Ledger(state, clock, chance),
-                pacer=pacer,
+                pacer=self._pacer,
                 raw=RawPages(folder),
                 pipeline=pipeline,
                 worker=self.worker,
@@ -189,7 +189,7 @@ class Crawl:
         defaults = {name: (spider.channel, spider.interval) for name, spider in self._spiders.items()}
         with self._state.begin() as connection:
             sync(connection, self.configuration, defaults, self._clock.now())
-            take_back(connection, self.worker)
+            take_back(connection, self.worker, self._clock.now())
 
     async def round(self, names: list[str]) -> list[VisitReport]:
         """Visit these sources once each, as many at once as allowed."""
@@ -319,12 +319,13 @@ class Crawl:
 
     @asynccontextmanager
     async def _heartbeat(self) -> AsyncIterator[None]:
-        """Renew the leases of running visits as long as this process lives."""
+        """Renew the leases of running visits as long as this process lives; in the end no host is held any more."""
         task = asyncio.create_task(self._beat())
         try:
             yield
         finally:
             task.cancel()
+            await self._pacer.depart()
 
     async def _beat(self) -> None:
         """In a thread of its own: the common ones may all wait, for names to be resolved or a store to answer."""

@@ -53,6 +53,8 @@ DOWNLOAD_WARNSIZE = 0
 DOWNLOAD_TIMEOUT = 30
 DOWNLOAD_VERIFY_CERTIFICATES = True
 REDIRECT_MAX_TIMES = 5
+WARN_ON_GENERATOR_RETURN_VALUE = False
+"""It reads and parses the source of a callback at each answer; mypy says the same once."""
 METAREFRESH_ENABLED = False
 RETRY_TIMES = 1
 RETRY_HTTP_CODES = [500, 502, 504, 522, 524, 408]

@@ -340,7 +340,11 @@ class SourceSpider(scrapy.Spider):
         }
         self.visit.items += 1
         self._time(parsed_item, fetch.at)
-        item = Item(**{name: writable(value) for name, value in (values | over).items()})
+        values |= over
+        for name, value in values.items():
+            if isinstance(value, str) and not value.isascii():
+                values[name] = writable(value)
+        item = Item(**values)
         page = self.shown_at(parsed_item, response)
         if page is not None:
             self.visit.pages[item.origin, item.native_id] = (page, parsed_item.id)
@@ -439,9 +443,9 @@ def _placed(media: Media, base: str) -> Media:
     return msgspec.structs.replace(media, url=absolute(base, media.url) or "", text=writable(media.text))
 
 
-def writable(value: Any) -> Any:
-    """A value without halves of letters, which no database takes."""
-    return _HALF.sub("\N{REPLACEMENT CHARACTER}", value) if isinstance(value, str) and not value.isascii() else value
+def writable(text: str) -> str:
+    """A text without halves of letters, which no database takes."""
+    return _HALF.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def native_id_of(item_id: str, url: str | None) -> str:

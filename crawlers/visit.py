@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -49,6 +49,8 @@ class Job:
     now: Callable[[], datetime]
     quota_used: Callable[[str, datetime], int] = lambda _name, _start: 0
     """(quota, start of its period) → units spent so far."""
+    look_ahead: Callable[[Sequence[str]], None] = lambda _names: None
+    """Looks several threads up at once, so that each of them need not be asked for."""
     js: bool = False
     """Whether pages are run in a browser before they are read."""
     brands: Mapping[str, Brand] = field(default_factory=dict)

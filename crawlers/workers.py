@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from functools import partial
+
 import sqlalchemy as sa
 
-from pipeline.state.tables import host, source
+from crawlers import hosts
+from pipeline.state.tables import source
 from pipeline.state.workers import is_dead
 
 
-def take_back(conn: sa.Connection, living: str) -> int:
+def take_back(conn: sa.Connection, living: str, now: datetime) -> int:
     """End the leases of dead workers, on sources and hosts, in a writing transaction; returns how many."""
-    ended = 0
-    for table, column in ((source, source.c.worker), (host, host.c.lease)):
-        for holder in conn.scalars(sa.select(column).where(column.is_not(None)).distinct()).all():
-            if is_dead(holder, living):
-                freed = sa.update(table).where(column == holder).values({column.name: None, "leased_until": None})
-                ended += conn.execute(freed).rowcount
-    return ended
+    gone = partial(is_dead, living=living)
+    holders = conn.scalars(sa.select(source.c.worker).where(source.c.worker.is_not(None)).distinct()).all()
+    theirs = source.c.worker.in_([holder for holder in holders if gone(holder)])
+    ended = conn.execute(sa.update(source).where(theirs).values(worker=None, leased_until=None)).rowcount
+    return ended + hosts.take_back(conn, gone, now)

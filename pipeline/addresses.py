@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, unquote_plus, unquote_to_bytes, urlsplit, urlunsplit
 
@@ -14,11 +15,16 @@ DISPLAY_KEYS = frozenset({"highlight", "hilit", "replytocom", "share", "amp", "c
 TRACKING_KEYS = frozenset(
     {"fbclid", "gclid", "dclid", "msclkid", "yclid", "igshid", "mc_cid", "mc_eid", "wt_mc", "_ga", "ref_src", "xtor"}
 )
+_SUPERFLUOUS = SESSION_KEYS | DISPLAY_KEYS | TRACKING_KEYS
 _TRACKING = re.compile(r"(utm|pk|mtm|matomo|hsa|at)_\w+")
 _HASH = re.compile(r"[0-9a-f]{16,64}", re.IGNORECASE)
 _FIRST_PAGE = re.compile(r"/(?:(?:page|seite)[-/]1|comment-page-\d+)/?$", re.IGNORECASE)
 _PAGE = re.compile(r"/(?:page|seite|comment-page|p)[-/]\d{1,6}/?$", re.IGNORECASE)
 _PAGE_KEYS = frozenset({"page", "pageno", "seite", "start", "offset", "p", "pg", "paged"})
+
+
+_SHORT = 300
+"""Only addresses up to this length are remembered."""
 
 
 class _Address(NamedTuple):
@@ -39,11 +45,11 @@ def canonical_url(url: str) -> str:
         parts = urlsplit(url.strip())
         host = _host(parts.scheme, parts.hostname or "", parts.port)
         path = _FIRST_PAGE.sub("/", re.sub(r";jsessionid=[^/?]*", "", parts.path, flags=re.IGNORECASE))
-        place = canonicalize_url(urlunsplit((parts.scheme.lower(), host, path or "/", "", "")))
+        place = _place(parts.scheme.lower(), host, path or "/")
     except ValueError:
         return url
     query = _query([(key, value) for key, value in _fields(parts.query) if not _superfluous(key, value or "")])
-    return f"{place}?{query}" if query else str(place)
+    return f"{place}?{query}" if query else place
 
 
 def without_page(url: str) -> str:
@@ -70,10 +76,23 @@ def native_id(url: str) -> str | None:
 def _take_apart(url: str) -> _Address | None:
     try:
         parts = urlsplit(url.strip())
-        path = urlsplit(canonicalize_url(urlunsplit((parts.scheme, parts.netloc, parts.path, "", "")))).path
+        path = urlsplit(_place(parts.scheme, parts.netloc, parts.path)).path
     except ValueError:
         return None
     return _Address(path or "/", {key: value or "" for key, value in _fields(parts.query)}, parts.query, parts.fragment)
+
+
+def _place(scheme: str, netloc: str, path: str) -> str:
+    """An address without parameters, encoded one way; the posts of a thread often share it."""
+    short = len(netloc) + len(path) <= _SHORT
+    return _known_place(scheme, netloc, path) if short else _canonical_place(scheme, netloc, path)
+
+
+def _canonical_place(scheme: str, netloc: str, path: str) -> str:
+    return str(canonicalize_url(urlunsplit((scheme, netloc, path, "", ""))))
+
+
+_known_place = lru_cache(maxsize=1_000)(_canonical_place)
 
 
 def _fields(query: str) -> list[tuple[str, str | None]]:
@@ -105,7 +124,7 @@ def _host(scheme: str, host: str, port: int | None) -> str:
 
 def _superfluous(key: str, value: str) -> bool:
     low = key.lower()
-    if low in SESSION_KEYS | DISPLAY_KEYS | TRACKING_KEYS or _TRACKING.fullmatch(low):
+    if low in _SUPERFLUOUS or _TRACKING.fullmatch(low):
         return True
     return (low == "s" and bool(_HASH.fullmatch(value))) or (low == "page" and value == "1")
 

@@ -25,6 +25,7 @@ class TdmMiddleware:
     def __init__(self, crawler: Crawler, state: State, clock: Clock) -> None:
         self._crawler, self._state, self._clock = crawler, state, clock
         self._doors: dict[str, asyncio.Lock] = {}
+        self._read: dict[str, hosts.Reservation] = {}
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> TdmMiddleware:
@@ -52,11 +53,12 @@ class TdmMiddleware:
     async def _rules(self, request: Request) -> tdm.Rules:
         name = host_key(request.url)
         async with self._doors.setdefault(name, asyncio.Lock()):
-            known = await asyncio.to_thread(self._known, name)
+            known = self._read.get(name) or await asyncio.to_thread(self._known, name)
             span = TRY_AGAIN if known is not None and known.rules is None else FRESH
             if known is None or known.at + span <= self._clock.now():
                 known = hosts.Reservation(rules=await self._ask(request), at=self._clock.now())
                 await asyncio.to_thread(self._remember, name, known)
+            self._read[name] = known
             return known.rules or []
 
     async def _ask(self, request: Request) -> tdm.Rules | None:

@@ -12,6 +12,7 @@ import pytest
 from clocks import RunningClock
 
 from crawlers import hosts
+from crawlers.pacing import Pacer
 from pipeline.state.sources import recent_fetches
 from pipeline.words import Answer, SourceState
 
@@ -30,15 +31,14 @@ class Turns:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.granted: list[tuple[datetime, float]] = []
-        claim = hosts.claim
+        enter = Pacer.enter
 
-        def claimed(conn: Any, name: str, lease: str, now: datetime, *times: datetime) -> hosts.Turn:
-            before, turn = time.monotonic(), claim(conn, name, lease, now, *times)
-            if turn.granted:
-                self.granted.append((now, before))
+        async def entered(pacer: Pacer, name: str, crawl_delay: float | None = None) -> str:
+            turn = await enter(pacer, name, crawl_delay)
+            self.granted.append((pacer._clock.now(), time.monotonic()))
             return turn
 
-        monkeypatch.setattr(hosts, "claim", claimed)
+        monkeypatch.setattr(Pacer, "enter", entered)
 
     def gaps(self) -> list[float]:
         """Seconds between them, on the clock of the crawl."""

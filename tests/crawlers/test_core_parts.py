@@ -14,7 +14,7 @@ from clocks import RunningClock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawlers import hosts, urls
+from crawlers import hosts, pacing, urls
 from crawlers.classify import classify
 from crawlers.fetches import NotRead
 from crawlers.guard import Guard, GuardedResolver, Refused
@@ -198,7 +198,8 @@ def test_turns() -> None:
     assert hosts.turn(NOW, **free).granted
     assert hosts.turn(NOW, **free | {"next_at": past, "leased_until": past, "backoff_until": past}).granted
     assert hosts.turn(NOW, **free | {"next_at": soon}).wait == timedelta(seconds=5)
-    assert not hosts.turn(NOW, **free | {"leased_until": soon}).granted
+    held = hosts.turn(NOW, **free | {"leased_until": soon, "next_at": NOW + timedelta(seconds=9)})
+    assert (held.granted, held.wait) == (False, timedelta(0))
     assert hosts.turn(NOW, **free | {"backoff_until": soon}).asked_by_host
 
 
@@ -233,38 +234,130 @@ def test_retry_after_never_fails(value: str) -> None:
     assert (parse_retry_after(value, NOW) or timedelta(0)) >= timedelta(0)
 
 
-def pacer(state: State, worker: str, clock: RunningClock | None = None) -> Pacer:
-    return Pacer(state, clock or RunningClock(NOW), delay=0.05, timeout=30, worker=worker, chance=random.Random(1))
+def pacer(state: State, worker: str, clock: RunningClock | None = None, budget: int | None = None) -> Pacer:
+    given: dict[str, Any] = {"worker": worker, "chance": random.Random(1), "budget": budget}
+    return Pacer(state, clock or RunningClock(NOW), delay=0.05, timeout=30, **given)
+
+
+def claims(monkeypatch: pytest.MonkeyPatch) -> list[hosts.Turn]:
+    """Every answer of the table of hosts from now on."""
+    answers, claim = list[hosts.Turn](), hosts.claim
+
+    def claimed(*given: Any) -> hosts.Turn:
+        answers.append(claim(*given))
+        return answers[-1]
+
+    monkeypatch.setattr(hosts, "claim", claimed)
+    return answers
+
+
+def row_of(state: State, name: str) -> Any:
+    with state.read() as connection:
+        return hosts._row(connection, name)
 
 
 def test_two_workers_take_turns_at_a_host(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every stay is alone; every turn is given at least the delay after the one before."""
-    clock, claim = RunningClock(NOW), hosts.claim
-    stays: list[tuple[datetime, datetime]] = []
-    given: list[datetime] = []
-
-    def claimed(conn: Any, name: str, lease: str, now: datetime, *times: datetime) -> hosts.Turn:
-        turn = claim(conn, name, lease, now, *times)
-        if turn.granted:
-            given.append(now)
-        return turn
+    """Every turn is alone and begins at least the delay after the one before has ended."""
+    clock = RunningClock(NOW)
+    turns: list[tuple[datetime, datetime]] = []
 
     async def work(one: Pacer) -> None:
         for _ in range(4):
-            lease = await one.enter("x:80")
+            turn = await one.enter("x:80")
             begun = clock.now()
             await asyncio.sleep(0.01)
-            stays.append((begun, clock.now()))
-            await one.leave("x:80", lease, 0.0, well=True)
+            turns.append((begun, clock.now()))
+            await one.leave("x:80", turn, 0.0, well=True)
 
     async def both() -> None:
         await asyncio.gather(*(work(pacer(state, name, clock)) for name in ("one", "two")))
 
-    monkeypatch.setattr(hosts, "claim", claimed)
+    monkeypatch.setattr(pacing, "TURNS", 2)
     asyncio.run(both())
-    assert len(stays) == len(given) == 8
-    assert all(begun >= end for (_, end), (begun, _) in pairwise(sorted(stays)))
-    assert min(later - earlier for earlier, later in pairwise(given)) >= timedelta(seconds=0.05)
+    turns.sort()
+    assert len(turns) == 8
+    assert min(begun - end for (_, end), (begun, _) in pairwise(turns)) >= timedelta(seconds=0.05)
+
+
+def test_a_visit_pays_one_claim_for_many_turns(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = claims(monkeypatch)
+
+    async def visit(one: Pacer) -> None:
+        for number in range(pacing.TURNS + 1):
+            turn = await one.enter("x:80")
+            assert row_of(state, "x:80").lease is not None
+            await one.leave("x:80", turn, 0.0, well=True)
+            assert (row_of(state, "x:80").lease is None) == (number == pacing.TURNS - 1), "then others have a chance"
+        await one.depart()
+
+    asyncio.run(visit(pacer(state, "one")))
+    assert [answer.granted for answer in answers] == [True, True]
+    row = row_of(state, "x:80")
+    assert (row.lease, row.leased_until) == (None, None) and row.next_at > NOW
+
+
+def test_a_host_is_given_back_when_nobody_goes_on(state: State) -> None:
+    async def once() -> None:
+        one = pacer(state, "one")
+        await one.leave("x:80", await one.enter("x:80"), 0.0, well=True)
+        while row_of(state, "x:80").lease is not None:
+            await asyncio.sleep(0.01)
+
+    asyncio.run(asyncio.wait_for(once(), 20))
+
+
+def test_a_longer_rest_than_was_promised_is_claimed_anew(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever takes over from a dead one keeps to the rest that the host is owed, whatever that one did."""
+    answers, clock = claims(monkeypatch), RunningClock(NOW)
+
+    async def visit(one: Pacer) -> None:
+        await one.leave("x:80", await one.enter("x:80"), 0.0, well=True)
+        await one.enter("x:80", 30.0)
+
+    asyncio.run(visit(pacer(state, "one", clock)))
+    row = row_of(state, "x:80")
+    assert len(answers) == 2 and row.next_at - row.leased_until == timedelta(seconds=30)
+    with state.begin() as connection:
+        now = clock.now()
+        assert hosts.take_back(connection, lambda lease: lease.startswith("two/"), now) == 0
+        assert hosts.take_back(connection, lambda lease: lease.startswith("one/"), now) == 1
+    row = row_of(state, "x:80")
+    assert (row.lease, row.leased_until, row.next_at) == (None, None, now + timedelta(seconds=30))
+
+
+def test_what_is_left_of_a_stay_is_not_charged(state: State) -> None:
+    spent = []
+
+    async def visit(one: Pacer) -> None:
+        for _ in range(3):
+            turn = await one.enter("x:80")
+            with state.read() as connection:
+                spent.append(hosts.spent(connection, "x:80", NOW))
+            await one.leave("x:80", turn, 0.0, well=True)
+        await one.depart()
+        with state.read() as connection:
+            spent.append(hosts.spent(connection, "x:80", NOW))
+
+    asyncio.run(visit(pacer(state, "one", budget=5)))
+    assert spent == [5, 5, 5, 3]
+
+
+def test_a_turn_that_is_never_given_back_keeps_the_others_waiting_for_its_lease_alone(state: State) -> None:
+    clock = RunningClock(NOW)
+
+    async def visit(one: Pacer) -> None:
+        lost = await one.enter("x:80")
+        one._doors["x:80"].ends = 0.0  # as if its longest time were over
+        waiting = asyncio.create_task(one.enter("x:80"))
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+        await one.leave("x:80", lost, 0.0, well=True)
+        clock.advance(seconds=100)
+        turn = await asyncio.wait_for(waiting, 20)
+        await one.leave("x:80", lost, 0.0, well=True)
+        assert one._doors["x:80"].turn == turn
+
+    asyncio.run(visit(pacer(state, "one", clock)))
 
 
 def test_a_host_that_another_process_holds_is_looked_at_less_and_less_often(state: State) -> None:

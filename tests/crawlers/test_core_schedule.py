@@ -263,8 +263,11 @@ def test_what_dead_workers_hold_is_taken_back(state: State) -> None:
     for worker, name in ((dead, "a"), (living, "b"), (elsewhere, "c")):
         claimed(state, worker, only=[name])
     with state.begin() as connection:
-        connection.execute(sa.insert(host).values(host="x:80", lease=f"{dead}/7", leased_until=NOW + LEASE))
-        assert take_back(connection, living) == 2
+        held = {"leased_until": NOW + LEASE, "next_at": NOW + LEASE + timedelta(seconds=7)}
+        connection.execute(sa.insert(host).values(host="x:80", lease=f"{dead}/7", **held))
+        assert take_back(connection, living, NOW) == 2
+        left = connection.execute(sa.select(host.c.lease, host.c.next_at)).one()
+        assert tuple(left) == (None, NOW + timedelta(seconds=7))
         assert {row.id: row.worker for row in list_sources(connection)} == {"a": None, "b": living, "c": elsewhere}
     assert is_dead(f"{machine}:999999999:x", living) and not is_dead(f"{machine}:1:x", living)
     assert not is_dead(living, living) and not is_dead("odd", living)

@@ -13,7 +13,8 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 from scrapy.http import Response
 
-from crawlers.parsing import Parsed, ParsedItem, ThreadRow
+from crawlers.dates import Order
+from crawlers.parsing import PageFile, Parsed, ParsedItem, ThreadRow
 from crawlers.spider import SourceSpider, Yield
 from crawlers.urls import without_fragment
 from crawlers.visit import ThreadMark
@@ -28,6 +29,8 @@ _DIGITS = re.compile(r"[0-9]{1,18}$")
 
 NOTHING = "p0"
 """Known post of a thread of which an earlier visit read only the end."""
+
+_ORDERS: tuple[Order, ...] = ("DMY", "MDY", "YMD")
 
 
 class BoardOptions(BaseModel):
@@ -56,6 +59,10 @@ class _Walk(msgspec.Struct, kw_only=True):
     opened: bool = False
     backwards: bool = False
     """Whether it is read from its end, though nothing of it was known."""
+    asked: set[str] = set()
+    """Pages that this visit has asked for: links of unknown pages may lead in circles."""
+    page: str | None = None
+    """Page on which the newest post stood, for lists that do not lead to it."""
 
 
 class BoardSpider(SourceSpider):
@@ -79,8 +86,27 @@ class BoardSpider(SourceSpider):
         self._seen_threads: set[str] = set()
         boards = self.job.cursor.get("boards")
         self.visit.cursor = {"boards": dict(boards) if isinstance(boards, dict) else {}}
+        self._learn(next((order for order in _ORDERS if order == self.job.cursor.get("order")), None))
         for request in self._list(identity.canonical_url(self.job.url)):
             yield request
+
+    # --- the order of day and month ---------------------------------------------------------------------------
+
+    def page(self, response: Response) -> PageFile:
+        """The answer, with the order of day and month that this place showed before."""
+        return msgspec.structs.replace(super().page(response), order=self._order)
+
+    def read(self, response: Response, *, expect_items: bool = True) -> Parsed:
+        """As everywhere; what the page shows of the order of day and month is kept for the next one."""
+        parsed = super().read(response, expect_items=expect_items)
+        if parsed.order is not None:
+            self._learn(parsed.order)
+        return parsed
+
+    def _learn(self, order: Order | None) -> None:
+        self._order = order
+        if order is not None:
+            self.visit.cursor["order"] = order
 
     # --- lists ------------------------------------------------------------------------------------------------
 
@@ -173,13 +199,20 @@ class BoardSpider(SourceSpider):
             return
         walk.floor = mark.extra.get("newest") or mark.last_item
         walk.resume = mark.extra.get("resume")
-        yield from self._ask(row.last_url or row.url, self.parse_back, walk)
+        if row.last_url is not None:
+            yield from self._ask(row.last_url, self.parse_back, walk)
+        else:
+            yield from self._ask(mark.extra.get("page") or row.url, self.parse_end, walk)
 
     def _ask(self, url: str, callback: Any, walk: _Walk) -> Iterator[Yield]:
         """One more page of a thread, if the visit may still read one; else what was read is remembered."""
         if self._pages_read >= self.job.max_pages:
             self._stop_early(walk, url)
             return
+        if url in walk.asked:
+            self._end(walk, None)
+            return
+        walk.asked.add(url)
         self._pages_read += 1
         yield self.request(url, callback, gone=self._thread_gone, walk=walk)
 
@@ -191,7 +224,10 @@ class BoardSpider(SourceSpider):
             return
         yield from self._items(parsed, response, walk)
         opened = self.credible(parsed.items[0].published.at)
-        if parsed.links.next and opened is not None and opened < self._floor() and walk.row.last_url:
+        if parsed.links.previous and not parsed.links.next and not self._reached(parsed, walk):
+            walk.backwards = True
+            yield from self._ask(parsed.links.previous[0], self.parse_back, walk)
+        elif parsed.links.next and opened is not None and opened < self._floor() and walk.row.last_url:
             walk.backwards = True
             yield from self._ask(walk.row.last_url, self.parse_back, walk)
         else:
@@ -208,6 +244,15 @@ class BoardSpider(SourceSpider):
             yield from self._ask(parsed.links.next[0], self.parse_forward, walk)
         else:
             self._end(walk, parsed)
+
+    def parse_end(self, response: Response, walk: _Walk) -> Iterator[Yield]:
+        """The last page known of a thread whose list does not lead to its newest post: from here, either way."""
+        parsed = self.read(response)
+        yield from self._items(parsed, response, walk)
+        if parsed.items and parsed.links.previous and not self._reached(parsed, walk):
+            yield from self._ask(parsed.links.previous[0], self.parse_back, walk)
+        else:
+            yield from self._onward(parsed, walk)
 
     def parse_back(self, response: Response, walk: _Walk) -> Iterator[Yield]:
         """A page read from the end: on to earlier pages until the known post, or the beginning of the back-fill."""
@@ -253,8 +298,10 @@ class BoardSpider(SourceSpider):
         self._open_threads += 1
         yield from self._items(parsed, response, walk)
         if mark is not None and mark.last_item and parsed.links.next:
-            known = self.address_of(response.url, mark.last_item)
+            known = self.address_of(response.url, mark.last_item) or mark.extra.get("page")
             yield from self._ask(known or parsed.links.next[0], self.parse_forward, walk)
+        elif parsed.items and parsed.links.previous and not parsed.links.next and not self._reached(parsed, walk):
+            yield from self._ask(parsed.links.previous[0], self.parse_back, walk)
         else:
             yield from self._onward(parsed, walk)
 
@@ -270,7 +317,7 @@ class BoardSpider(SourceSpider):
             edited = known.get(item.id) not in (None, hashes[item.id])
             if edited or (opens and walk.known is None) or self._is_new(item, walk, known):
                 yield self._item(item, parsed, response, opens=opens)
-        self._remember(parsed, walk, hashes)
+        self._remember(parsed, response.url, walk, hashes)
 
     def _is_new(self, item: ParsedItem, walk: _Walk, known: dict[str, str]) -> bool:
         if item.id in known:
@@ -280,12 +327,12 @@ class BoardSpider(SourceSpider):
         at = self.credible(item.published.upper or item.published.at)
         return at is None or at >= self.job.backfill_from
 
-    def _remember(self, parsed: Parsed, walk: _Walk, hashes: dict[str, str]) -> None:
+    def _remember(self, parsed: Parsed, url: str, walk: _Walk, hashes: dict[str, str]) -> None:
         if not parsed.items:
             return
         last = max(parsed.items, key=lambda item: _number(item.id))
         if walk.newest is None or _number(last.id) > _number(walk.newest):
-            walk.newest, walk.newest_time, walk.hashes = last.id, last.published.at, hashes
+            walk.newest, walk.newest_time, walk.hashes, walk.page = last.id, last.published.at, hashes, url
 
     def _item(self, item: ParsedItem, parsed: Parsed, response: Response, *, opens: bool) -> Item:
         over: dict[str, Any] = {"opens_thread": opens}
@@ -329,6 +376,8 @@ class BoardSpider(SourceSpider):
 
     def _mark(self, walk: _Walk, last_item: str | None, extra: dict[str, Any]) -> None:
         at = walk.newest_time or walk.row.last_time
+        if walk.page is not None and walk.row.last_url is None:
+            extra = {**extra, "page": walk.page}
         self.visit.threads[walk.row.id] = ThreadMark(last_item, at, walk.row.replies, extra)
 
     def _cut(self, what: str) -> None:

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from crawlers.dates import Order, learn_order, parse_date
+from crawlers.dates import Order, parse_date
+from crawlers.order import order_of
 from crawlers.parsing import Links, PageFile, Parsed, ParsedItem, ThreadRow
 from crawlers.select import absolute, base_of, clean_link, first, has_class, parameter, select, tree_of
 from crawlers.text import Element, Extract, collapse, one_line, own_words, text_of
@@ -25,6 +26,7 @@ _WROTE = re.compile(
 _POSTED = re.compile(r"(?:Posted|Verfasst(?: am)?|Geschrieben)\s*:?\s*(.{6,60})", re.IGNORECASE)
 _SUBJECT = re.compile(r"(?:Post subject|Betreff(?: des Beitrags)?|Titel)\s*:\s*(.*)", re.IGNORECASE)
 _PAGE_OF = re.compile(r"(?:Page|Seite)\s+(\d+)\s+(?:of|von)\s+(\d+)", re.IGNORECASE)
+_DATED = "p.author, .author, .lastpost, .postdetails, .gensmall, .topicdetails, .genmed"
 _NEXT = frozenset({"next", "nächste", "weiter", "»", "›"})
 _PREVIOUS = frozenset({"previous", "vorherige", "zurück", "«", "‹"})
 _ANNOUNCED = re.compile(r"^\s*(?:announcement|ankündigung|bekanntmachung|sticky|wichtig|global announcement)\s*:", re.I)
@@ -49,22 +51,28 @@ def parse_page(source: PageFile) -> Parsed:
     if not source.body.strip():
         return Parsed(state=Answer.ERROR, reason="the answer is empty")
     tree = tree_of(source)
+    dated = [one_line(element) for element in select(tree, _DATED)]
+    shown = order_of(source, dated, tree.get("lang"))
     page = _Page(
         tree=tree,
         url=source.url,
         base=base_of(tree, source.url),
         now=source.now,
         zone=_zone(tree) or source.zone,
-        order=learn_order(one_line(element) for element in select(tree, "p.author, .lastpost, .postdetails")),
+        order=shown.order,
     )
+    return msgspec.structs.replace(_read(page), order=shown.evidence)
+
+
+def _read(page: _Page) -> Parsed:
     posts = tuple(_prosilver_posts(page)) or tuple(_table_posts(page))
     topics, boards = _topics(page), _boards(page)
     if posts:
         return _thread_page(page, posts)
     if topics or boards:
         links = _paging(page, "viewforum.php", "f") or _paging(page, "search.php", "search_id") or Links()
-        return Parsed(state=Answer.OK, threads=topics, boards=boards, links=links, lang=_lang(tree))
-    return _nothing(tree)
+        return Parsed(state=Answer.OK, threads=topics, boards=boards, links=links, lang=_lang(page.tree))
+    return _nothing(page.tree)
 
 
 def looks_like(tree: Element) -> bool:

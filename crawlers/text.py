@@ -123,6 +123,17 @@ def one_line(element: Element | None) -> str:
     return " ".join(text_of(element).split()) if element is not None else ""
 
 
+def brief(element: Element | None, most: int = 130) -> str:
+    """Text of an element on one line where it is short, else nothing; costs no more for a large one."""
+    parts, size = [], 0
+    for part in element.itertext() if element is not None else ():
+        parts.append(part)
+        size += len(part.strip())
+        if size > most or len(parts) > 4 * most:
+            return ""
+    return " ".join(" ".join(parts).split())
+
+
 def own_words(
     element: Element, *, quotes: Iterable[Element] = (), drop: Iterable[Element] = (), smileys: str = ""
 ) -> Extract:
@@ -191,10 +202,12 @@ def _opening(node: Element, tag: str) -> Iterator[str]:
 
 
 def _unshortened(link: Element, text: str) -> str:
-    """The whole address where a board shows ``http://example.org/a ... b.html``."""
+    """The whole address where a board shows ``http://example.org/a ... b.html`` or ``http://example.org/a…``."""
     beginning, dots, _ = text.partition(" ... ")
+    if not dots and text.endswith(("…", "...")):
+        beginning, dots = text.rstrip(".…"), "…"
     address = link.get("href") or ""
-    return address if dots and beginning and beginning in address else text
+    return address if dots and "/" in beginning and beginning in address else text
 
 
 def _plain(text: str) -> str:

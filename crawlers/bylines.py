@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from crawlers.blocks import PRINTED, Stamp
 from crawlers.dates import Order, from_timestamp, parse_date
+from crawlers.outline import PRINTED, Stamp
 from crawlers.text import Element, brief
 from pipeline.item import Published
 from pipeline.words import Precision

@@ -9,8 +9,8 @@ from itertools import islice
 
 import msgspec
 
-from crawlers.blocks import PRINTED, is_quote
 from crawlers.bylines import When, Writer, look_of
+from crawlers.outline import PRINTED, is_quote
 from crawlers.text import Element, Extract, brief, own_words
 
 _PARTS = frozenset({"div", "td", "section", "article", "dd", "li", "main", "span", "blockquote", "center", "p"})
@@ -68,6 +68,7 @@ _GONE = re.compile(
 
 MAX_HEAD = 60
 """Letters beside the name of a part that is a post's head: a time, "Beitrag 7"."""
+_LABEL = re.compile(r"(?:quote|zitat|citat|code)\s*:?", re.IGNORECASE)
 _BYLINE = re.compile(
     rf"^[^.!?\n]{{0,40}}?(?:{PRINTED.pattern})(?:\s*(?:um|at|,|-"
     rf"|–)?\s*\d{{1,2}}[:.]\d{{2}}(?::\d{{2}})?(?:\s*[ap]\.?m\.?)?(?:\s*Uhr)?)?"
@@ -239,8 +240,26 @@ def _said(content: Element, heads: list[Element], title: str, writer: Writer | N
 
 def _quotes(content: Element) -> list[Element]:
     found = [one for one in content.iter() if one is not content and isinstance(one.tag, str) and is_quote(one)]
-    every = set(found)
-    return [one for one in found if not any(up in every for up in one.iterancestors())]
+    every = {*found, *_labelled(content)}
+    return [one for one in content.iter() if one in every and not any(up in every for up in one.iterancestors())]
+
+
+def _labelled(content: Element) -> Iterator[Element]:
+    """Quotes that a word alone tells: "Zitat:" above a table or a box."""
+    for element in content.iter("div", "span", "td", "b", "strong", "p"):
+        if element is content or len(element) > 2 or not _LABEL.fullmatch(brief(element, 20)):
+            continue
+        above, after = element.getparent(), element.getnext()
+        if (
+            above is not content
+            and above.tag in ("div", "td", "fieldset")
+            and len(above) < 4
+            and not (above.text or "").strip()
+        ):
+            yield above
+        elif after is not None and after.tag in ("div", "table", "blockquote", "fieldset"):
+            yield element
+            yield after
 
 
 def _answered(quotes: list[Element]) -> tuple[str | None, tuple[str, ...]]:

@@ -3,58 +3,37 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import datetime
-from hashlib import blake2b
-from itertools import pairwise
 from urllib.parse import urlsplit
 
 import msgspec
 
-from crawlers.blocks import (
-    Block,
-    Group,
-    Plan,
-    Stamp,
-    frame_of,
-    groups_of,
-    headed,
-    holds_several,
-    plan_of,
-    uniform,
-    wrapped,
-)
+from crawlers.blocks import Block, Group, frame_of, uniform, wrapped
 from crawlers.bylines import Clock, When, Writer, known, times_of, writers_of
+from crawlers.choosing import FEWEST, FEWEST_ROWS, Sight, chosen, hosts_of, opening_of
 from crawlers.contents import Said, said_in
 from crawlers.order import order_of
+from crawlers.outline import Plan, Stamp, plan_of
 from crawlers.paging import paging_of
-from crawlers.parsing import Links, PageFile, Parsed, ParsedItem
+from crawlers.parsing import PageFile, Parsed, ParsedItem
 from crawlers.postids import Named, named_posts
-from crawlers.rows import Place, are_rows, rows_of, thread_name
-from crawlers.select import absolute, base_of, clean_link, first, select, tree_of
+from crawlers.rows import Place, rows_of
+from crawlers.select import absolute, base_of, first, select, tree_of
 from crawlers.text import Element, brief, one_line, remove
-from pipeline.addresses import native_id, without_page
-from pipeline.identity import folded_letters
+from crawlers.threads import (
+    falls,
+    heading_of,
+    in_one_order,
+    is_about_else,
+    language,
+    made_up_id,
+    thread_page,
+    without_fragment,
+)
+from pipeline.addresses import native_id
 from pipeline.item import Published
 from pipeline.words import Answer, Kind
 
-FEWEST = 2
-"""Posts that make a page one of posts."""
-FEWEST_ROWS = 2
-ENOUGH = 0.8
-"""Share of posts with a time, and with an author, below which the layout must have changed."""
-SEVERAL = 4
-"""Blocks that are posts by their number and names alone."""
-TRIED = 8
-"""Groups that are looked at more closely."""
-
-_POSTISH = re.compile(
-    r"(?:^|[\W_])(?:post|posting|comment|kommentar|message|msg|nachricht|beitrag|reply|antwort|answer"
-    r"|question|frage|entry"
-    r"|topic|thread|discussion|review|shoutbox|guestbook)",
-    re.IGNORECASE,
-)
 _BOARD = re.compile(
     r"(?:^|[/?&=._-])(?:forums?|boards?|viewforum|forumdisplay|categor(?:y|ies)|kategorien?|subforum|c"
     r"|f\d+)(?:[/=._-]|$)",
@@ -64,21 +43,7 @@ _THREAD = re.compile(
     r"thread|topic|thema|discussion|diskussion|viewtopic|frage|question|beitrag|/t/|/d/", re.IGNORECASE
 )
 _LOGIN = re.compile(r"\blog ?-?in\b|sign ?in\b|anmeld|einlogg|registr|permission|berechtig|authentif", re.IGNORECASE)
-_SELF = "link[rel=canonical][href], meta[property='og:url'][content]"
 _LEVEL = re.compile(r"(?:^|\s)(?:depth|level|lvl|indent|ebene)[-_]?(\d{1,2})(?:\s|$)", re.IGNORECASE)
-
-
-class _Page(msgspec.Struct, frozen=True, kw_only=True):
-    """What all readers of one page need."""
-
-    source: PageFile
-    tree: Element
-    base: str
-    plan: Plan
-    clock: Clock
-    links: Links
-    lang: str | None
-    place: Place
 
 
 class _Post(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,9 +63,9 @@ def parse_generic(source: PageFile) -> Parsed:
     tree = tree_of(source)
     base = base_of(tree, source.url)
     plan = plan_of(tree)
-    tag = tree.get("lang") or tree.get("{http://www.w3.org/XML/1998/namespace}lang") or ""
+    tag = language(tree)
     shown = order_of(source, [stamp.text for stamp in plan.stamps if not stamp.machine], tag)
-    page = _Page(
+    page = Sight(
         source=source,
         tree=tree,
         base=base,
@@ -108,30 +73,13 @@ def parse_generic(source: PageFile) -> Parsed:
         clock=Clock(source.now, source.zone, shown.order),
         links=paging_of(tree, base, source.url),
         lang=tag[:2].lower() or None,
-        place=Place(base, without_fragment(source.url), _hosts(tree, base, source.url)),
+        place=Place(base, without_fragment(source.url), hosts_of(tree, base, source.url)),
     )
     return msgspec.structs.replace(_read(page), order=shown.evidence)
 
 
-def _hosts(tree: Element, base: str, url: str) -> frozenset[str]:
-    """The hosts that are the page's own: by its addresses, and that of most of its links."""
-    told = [one.get("href") or one.get("content") for one in select(tree, _SELF)[:4]]
-    linked = Counter(
-        urlsplit(there).netloc for one in select(tree, "a[href]")[:600] if (there := absolute(base, one.get("href")))
-    )
-    most = [host for host, times in linked.most_common(1) if times > 0.6 * linked.total()]
-    return frozenset(
-        [
-            urlsplit(base).netloc,
-            urlsplit(url).netloc,
-            *most,
-            *(urlsplit(absolute(base, one) or "").netloc for one in told),
-        ]
-    )
-
-
-def _read(page: _Page) -> Parsed:
-    posts, rows = _chosen(page)
+def _read(page: Sight) -> Parsed:
+    posts, rows = chosen(page)
     if posts is not None:
         parsed = _thread(page, posts)
         if parsed is not None:
@@ -157,189 +105,35 @@ def share_of_posts(source: PageFile) -> float:
     return min(1.0, sum(len(item.text) for item in whole) / max(1, plan.free(0, len(plan.elements))))
 
 
-# --- which ------------------------------------------------------------------------------------------------------
-
-
-def _chosen(page: _Page) -> tuple[Group | None, Group | None]:
-    """The blocks that are the posts, and those that are the rows of a list; one of the two is the page's sense."""
-    groups = groups_of(page.plan)
-    several: list[Group] = []
-    posts = rows = None
-    for group in groups:
-        if len(group.blocks) < FEWEST or len(several) >= TRIED or any(holds_several(group, one) for one in several):
-            continue
-        several.append(group)
-        if _is_list(page, group):
-            rows = rows or (group if len(group.blocks) >= FEWEST_ROWS else None)
-        elif posts is None and _are_posts(page, group):
-            posts = group
-    if posts is not None and rows is not None and rows.score > posts.score and _words(page, rows) > _words(page, posts):
-        posts = None
-    if posts is None:
-        single = _single(page, groups, several)
-        if single is not None and (rows is None or _words(page, single) > 2 * _words(page, rows)):
-            return single, rows
-    return posts, rows
-
-
-def _are_posts(page: _Page, group: Group) -> bool:
-    """Whether what repeats is written by somebody. Few blocks must be marked as posts besides, and look the same."""
-    if len(group.blocks) >= SEVERAL:
-        return group.named >= 0.6 or bool(_POSTISH.search(group.key)) or headed(page.plan, group)
-    return group.named >= 0.75 and all(_is_marked(page, block) for block in group.blocks)
-
-
-def _is_marked(page: _Page, block: Block) -> bool:
-    """Whether a block, or something close around it, is called a post or the like."""
-    element = page.plan.elements[block.start]
-    for one in (element, element.getparent()):
-        if one is not None and _POSTISH.search(
-            f"{one.get('class') or ''} {one.get('id') or ''} {one.get('itemtype') or ''}"
-        ):
-            return True
-    return False
-
-
-def _words(page: _Page, group: Group) -> int:
-    """Letters of a group, links among them."""
-    plan = page.plan
-    return sum(plan.letters[block.end] - plan.letters[block.start] for block in group.blocks if not block.inner)
-
-
-def _is_list(page: _Page, group: Group) -> bool:
-    plan = page.plan
-    scopes = [
-        [one for start, end in block.spans() for one in plan.elements[start:end][:400]] for block in group.blocks[:60]
-    ]
-    return are_rows(scopes, page.place, group.letters)
-
-
-def _single(page: _Page, groups: Sequence[Group], several: Sequence[Group]) -> Group | None:
-    """A lone post: what is marked as one, with name, time and text, and is not around what repeats."""
-    lone = (one for one in groups if len(one.blocks) == 1 and one.named == 1 and not one.segmented)
-    marked = (one for one in lone if _is_called(page, one) and not _is_list(page, one))
-    return next((one for one in marked if not any(holds_several(one, other) for other in several)), None)
-
-
-def _is_called(page: _Page, group: Group) -> bool:
-    [block] = group.blocks
-    element = page.plan.elements[block.start]
-    return bool(
-        _POSTISH.search(f"{element.get('class') or ''} {element.get('id') or ''} {element.get('itemtype') or ''}")
-    )
-
-
-def _opening(page: _Page, group: Group) -> Group | None:
-    """The opening post, where it is written otherwise than its answers: the last such block before them."""
-    start = min(block.start for block in group.blocks)
-    found = [
-        one
-        for one in groups_of(page.plan)
-        if len(one.blocks) == 1
-        and one.named == 1
-        and one.letters >= 20
-        and not one.segmented
-        and one.blocks[0].end <= start
-        and _is_called(page, one)
-    ]
-    return max(found, key=lambda one: one.letters, default=None)
-
-
 # --- posts ------------------------------------------------------------------------------------------------------
 
 
-def _thread(page: _Page, group: Group) -> Parsed | None:
+def _thread(page: Sight, group: Group) -> Parsed | None:
     group = uniform(page.plan, group)
-    opening = _opening(page, group) if not page.links.previous and not is_about_else(page.tree) else None
-    heading = _heading(page)
+    opening = opening_of(page, group) if not page.links.previous and not is_about_else(page.tree) else None
+    heading = heading_of(page.tree)
     items = list(_items(page, group))
     if not items:
         return None
     if opening is not None:
         known_ids = {item.id for item in items}
         items = [item for item in _items(page, opening) if item.id not in known_ids] + items
-    thread = thread_name(without_page(clean_link(page.base, page.source.url) or page.source.url))
-    reason = _lacking(items)
-    return Parsed(
-        state=Answer.LAYOUT_CHANGED if reason else Answer.OK,
-        reason=reason,
-        items=tuple(msgspec.structs.replace(item, thread=thread) for item in items),
-        links=page.links,
-        thread=thread,
-        thread_title=heading,
-        lang=page.lang,
-        first_page=not (page.links.next if newest_first(items) else page.links.previous),
-    )
+    return thread_page(page.tree, page.source, items, page.links, heading)
 
 
-def turned(parsed: Parsed) -> Parsed:
-    """A page that shows the newest post first the other way round, as a thread has it; its pages too."""
-    links = msgspec.structs.replace(parsed.links, next=parsed.links.previous, previous=parsed.links.next)
-    return msgspec.structs.replace(parsed, items=parsed.items[::-1], links=links, first_page=not links.previous)
-
-
-def _lacking(items: Sequence[ParsedItem]) -> str:
-    """Why posts are not whole; empty where they are."""
-    timeless = sum(not known(item.published) for item in items)
-    nameless = sum(item.author is None and not item.deleted for item in items)
-    for what, lacking in (("time", timeless), ("author", nameless)):
-        if lacking > (1 - ENOUGH) * len(items):
-            return f"{lacking} of {len(items)} posts have no {what}"
-    return ""
-
-
-def newest_first(items: Sequence[ParsedItem]) -> bool | None:
-    """Whether each post is older than the one before it; None where that cannot be told.
-
-    Answers below what they answer are in no such order.
-    """
-    moments = [item.published.at or item.published.upper for item in items if item.parent is None]
-    return _falls(moments) if sum(moment is not None for moment in moments) >= len(items) / 2 else None
-
-
-def _falls(moments: Sequence[datetime | None]) -> bool | None:
-    """Whether times go backwards; None where they do not move."""
-    told = [moment for moment in moments if moment is not None]
-    if len(set(told)) < FEWEST:
-        return None
-    down = sum(one > other for one, other in pairwise(told))
-    up = sum(one < other for one, other in pairwise(told))
-    return down > 0 and down >= 9 * up
-
-
-def _heading(page: _Page) -> str:
-    headings = [*select(page.tree, "h1")[:6], *select(page.tree, "h2")[:6]]
-    heads = [words for one in headings if 0 < len(words := one_line(one)) <= 300]
-    told = first(page.tree, "meta[property='og:title'][content]")
-    title = first(page.tree, "title")
-    shown = " ".join((title.text or "").split()) if title is not None else ""
-    head = heads[0] if heads else ""
-    named = [one for one in heads if len(one) > 5 and folded_letters(one, 40) in folded_letters(shown)]
-    if named:
-        return named[0]
-    if told is not None and told.get("content").strip():
-        return str(told.get("content")).strip()[:300]
-    return (head or re.split(r"\s[|–»•·-]\s", shown)[0])[:300]
-
-
-def is_about_else(tree: Element) -> bool:
-    """Whether a page says that it is an article, below which others may have written."""
-    return first(tree, "meta[property='og:type'][content='article'], article [itemprop=articleBody]") is not None
-
-
-def _items(page: _Page, group: Group) -> Iterator[ParsedItem]:
+def _items(page: Sight, group: Group) -> Iterator[ParsedItem]:
     """The posts in the order of the page."""
     posts = _apart(page, group)
     scopes = [_shown(page.plan, post.scope) for post in posts]
     writers = writers_of(scopes)
     times = times_of([post.stamps for post in posts], page.clock)
     moments = [(when.at.at or when.at.upper) for when in times if when is not None]
-    later = bool(page.links.previous) and not _falls(moments)
+    later = bool(page.links.previous) and not falls(moments)
     names = named_posts([post.frame for post in posts], page.base, later=later)
     levels = [_level(post) for post in posts]
     replied = [_reply_link(post.scope) for post in posts]
     said = list(said_in([post.scope for post in posts], writers, times))
-    ids = [_id(*three) for three in zip(names, writers, times, said, strict=True)]
+    ids = in_one_order([_id(*three) for three in zip(names, writers, times, said, strict=True)])
     by_name = {writer.name: number for number, writer in enumerate(writers) if writer is not None}
     seen: set[str] = set()
     above: list[tuple[int, int]] = []
@@ -371,7 +165,7 @@ def _items(page: _Page, group: Group) -> Iterator[ParsedItem]:
         )
 
 
-def _apart(page: _Page, group: Group) -> list[_Post]:
+def _apart(page: Sight, group: Group) -> list[_Post]:
     """The blocks, each with its elements and times; those within others are taken out of them."""
     plan = page.plan
     several = len(group.blocks) > 1
@@ -437,7 +231,7 @@ def _reply_link(scope: Element) -> str | None:
 
 
 def _quoted(
-    page: _Page, said: Said, replied: str | None, names: Sequence[Named | None], ids: Sequence[str]
+    page: Sight, said: Said, replied: str | None, names: Sequence[Named | None], ids: Sequence[str]
 ) -> str | None:
     """Id of the post that a quote or a link names."""
     for href in (replied, *said.links):
@@ -457,21 +251,18 @@ def _quoted(
 
 
 def _id(named: Named | None, writer: Writer | None, time: When | None, said: Said) -> str:
-    """As the page calls it, or else made of name and words; the second behind it tells newer from older."""
+    """As the page calls it, or else made of name and words."""
     if named is not None and named.native is not None:
         return named.native.rpartition(" ")[2]
     if named is not None and named.number.isdigit():
         return f"p{named.number}"
-    moment = (time.at.at or time.at.upper) if time is not None else None
-    second = max(0, int(moment.timestamp())) if moment is not None else 0
-    if named is not None:
-        return f"x{named.number}-{second}"
-    begins = f"{folded_letters(writer.name if writer else '')}\n{folded_letters(said.extract.text, 40)}"
-    return f"s{blake2b(begins.encode('utf-8', 'replace'), digest_size=6).hexdigest()}-{second}"
+    published = time.at if time is not None else Published()
+    name = writer.name if writer is not None else None
+    return made_up_id(published, name, said.extract.text, named.number if named is not None else None)
 
 
 def _item(
-    page: _Page,
+    page: Sight,
     post: _Post,
     name: str,
     named: Named | None,
@@ -500,12 +291,7 @@ def _item(
     )
 
 
-def without_fragment(url: str) -> str:
-    """The clean address of a page."""
-    return clean_link(url, url) or url
-
-
-def _account(page: _Page, writer: Writer | None) -> str | None:
+def _account(page: Sight, writer: Writer | None) -> str | None:
     """The number of an account in the address of its profile."""
     url = absolute(page.base, writer.link) if writer is not None and writer.link else None
     if url is None or not re.search(
@@ -519,7 +305,7 @@ def _account(page: _Page, writer: Writer | None) -> str | None:
 # --- lists ------------------------------------------------------------------------------------------------------
 
 
-def _list(page: _Page, group: Group) -> Parsed:
+def _list(page: Sight, group: Group) -> Parsed:
     plan = page.plan
     scopes, stamps = [], []
     for block in group.blocks:
@@ -536,7 +322,7 @@ def _list(page: _Page, group: Group) -> Parsed:
     return Parsed(state=Answer.OK, threads=rows, links=page.links, lang=page.lang)
 
 
-def _nothing(page: _Page) -> Parsed:
+def _nothing(page: Sight) -> Parsed:
     letters = page.plan.free(0, len(page.plan.elements))
     said = " ".join(one_line(one) for one in select(page.tree, "h1, h2, h3, legend, .error, .message")[:8])
     asks = letters < 300 or (letters < 3_000 and len(page.plan.stamps) < FEWEST and bool(_LOGIN.search(said)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
 import msgspec
@@ -13,7 +13,9 @@ from crawlers.select import absolute, clean_link
 from crawlers.text import Element
 from pipeline.addresses import native_id
 
-_DATA = re.compile(r"data-(?:[a-z-]*-)?(?:id|pk|postid|commentid|cid|pid|mid|nr|fullname|permalink)")
+_DATA = re.compile(
+    r"(?:data-(?:[a-z-]*-)?|comment-|post-|message-)(?:id|pk|postid|commentid|cid|pid|mid|nr|fullname|permalink)"
+)
 _OTHERS = re.compile(
     r"user|author|member|parent|quote|thread|topic|forum|categ|board|root|group|page|type|avatar|lid|vote"
 )
@@ -46,10 +48,29 @@ def named_posts(frames: Sequence[list[Element]], base: str, *, later: bool) -> l
     fit = [way for way in ways if _fits(ways[way], count, later=later)]
     told = [way for way in fit if way.startswith("native ")]
     best = min(told or fit, key=_rank, default=None)
-    if best is None:
+    found = _filled(ways, best, count)
+    if len(found) < 0.9 * count:
         return [None] * count
-    found = ways[best]
-    return [_named(best, *found[index], frames[index], base) if index in found else None for index in range(count)]
+    return [_named(*found[index], frames[index], base) if index in found else None for index in range(count)]
+
+
+_Found = tuple[str, str, Element, str]
+"""Way, number, element and value."""
+
+
+def _filled(
+    ways: Mapping[str, Mapping[int, tuple[str, Element, str]]], best: str | None, count: int
+) -> dict[int, _Found]:
+    """The numbers of the best way; posts that it leaves out have theirs by another, their own attributes first."""
+    others = sorted((way for way in ways if way.startswith(("id", "data", "inner"))), key=_rank)
+    found: dict[int, _Found] = {}
+    taken: set[str] = set()
+    for way in [*([best] if best is not None else []), *others]:
+        for index, (number, element, value) in ways[way].items():
+            if index not in found and number not in taken and (way == best or number.isdigit()):
+                found[index] = way, number, element, value
+                taken.add(number)
+    return found
 
 
 def _rank(way: str) -> tuple[int, str]:
@@ -79,6 +100,8 @@ def _numbers(frame: list[Element], base: str) -> Iterator[tuple[str, str, Elemen
                 number = _number(value)
                 if number:
                     yield ("id" if name == "id" else f"data {name}"), number, element, value
+                if number and name == "id":
+                    yield f"inner {_shape(value)}", number, element, value
     own = frame[0]
     for place, element in enumerate(own.iter()):
         if place > 400:
@@ -87,7 +110,7 @@ def _numbers(frame: list[Element], base: str) -> Iterator[tuple[str, str, Elemen
             continue
         value = element.get("id") or (element.get("name") if element.tag == "a" else None)
         if value and place < 40 and len(value) < 120 and (number := _number(value)):
-            yield f"inner {re.sub(r'[0-9]+', '#', value)[:40]}", number, element, value
+            yield f"inner {_shape(value)}", number, element, value
         for name in _BEST:
             if element.get(name) and place < 40 and (number := _number(element.get(name))):
                 yield f"inner {name}", number, element, element.get(name)
@@ -95,6 +118,10 @@ def _numbers(frame: list[Element], base: str) -> Iterator[tuple[str, str, Elemen
             element.tag == "input" and (element.get("value") or "").startswith(("http", "/"))
         ):
             yield from _linked(element, base)
+
+
+def _shape(value: str) -> str:
+    return re.sub(r"[0-9]+", "#", value)[:40]
 
 
 def _linked(link: Element, base: str) -> Iterator[tuple[str, str, Element, str]]:

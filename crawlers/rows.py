@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from crawlers.blocks import Stamp, is_name
 from crawlers.bylines import Clock, known
+from crawlers.outline import PRINTED, Stamp, is_name
 from crawlers.paging import related
 from crawlers.parsing import ThreadRow
 from crawlers.select import absolute, clean_link
@@ -77,7 +77,7 @@ def lead_of(scope: Sequence[Element], place: Place) -> Lead | None:
             continue
         if urlsplit(there).netloc not in place.hosts or not re.search(r"[^\W\d_]{2}", title):
             continue
-        if not _stands_alone(link, title) or _is_here(place, href):
+        if (len(title) < 40 and PRINTED.search(title)) or not _stands_alone(link, title) or _is_here(place, href):
             continue
         worth = min(len(title), 120) * (3.0 if _is_headed(link) else 1.0) * (0.3 if _says_last(link, href) else 1.0)
         if best is None or worth > best[0]:

@@ -7,16 +7,17 @@ from typing import Any, ClassVar
 from scrapy.http import Response
 
 from crawlers.board import BoardSpider
-from crawlers.generic_pages import is_about_else, newest_first, parse_generic, share_of_posts, turned
+from crawlers.generic_pages import parse_generic, share_of_posts
 from crawlers.look import Look
 from crawlers.parsing import PageFile, Parsed, ParsedItem
 from crawlers.spider import Rank
+from crawlers.threads import is_about_else, newest_first, turned
 from pipeline import identity
 from pipeline.item import Item
 from pipeline.words import Reading
 
-MOSTLY = 0.5
-"""Share of a page's words in its posts, from which on a page that calls itself an article is a thread."""
+LEAST, MOSTLY = 0.3, 0.5
+"""Share of a page's words in its posts, from which on it is a thread, and so is one that calls itself an article."""
 ARTICLES = frozenset({"NewsArticle", "ReportageNewsArticle", "BlogPosting", "LiveBlogPosting", "Article", "Product"})
 """Types of schema.org whose pages are about something else, whatever is said below."""
 
@@ -46,7 +47,7 @@ url = "https://forum.example.org/category/service/"
         if look.tree is None or look.types & ARTICLES:
             return ""
         share = share_of_posts(look.page)
-        if not share or (is_about_else(look.tree) and share < MOSTLY):
+        if share < (MOSTLY if is_about_else(look.tree) else LEAST):
             return ""
         return "the page repeats blocks with author, time and text"
 

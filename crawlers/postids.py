@@ -25,6 +25,10 @@ _BEST = ("data-post-id", "data-comment-id", "data-postid", "data-commentid", "da
 _INNER = 12
 
 
+_Told = tuple[str, Element, str]
+"""Number, element and value."""
+
+
 class Named(msgspec.Struct, frozen=True):
     """What a post is called."""
 
@@ -41,14 +45,15 @@ class Named(msgspec.Struct, frozen=True):
 def named_posts(frames: Sequence[list[Element]], base: str, *, later: bool) -> list[Named | None]:
     """The name of each post; ``frames``: its element and those around it. ``later``: this is no first page."""
     count = len(frames)
-    ways: dict[str, dict[int, tuple[str, Element, str]]] = defaultdict(dict)
+    ways: dict[str, dict[int, _Told]] = defaultdict(dict)
     for index, frame in enumerate(frames):
         for way, number, element, value in _numbers(frame, base):
             ways[way].setdefault(index, (number, element, value))
-    fit = [way for way in ways if _fits(ways[way], count, later=later)]
+    ways = {way: found for way, found in ways.items() if not (later and _are_places(found))}
+    fit = [way for way in ways if _fits(ways[way], count)]
     told = [way for way in fit if way.startswith("native ")]
     best = min(told or fit, key=_rank, default=None)
-    found = _filled(ways, best, count)
+    found = _filled(ways, best)
     if len(found) < 0.9 * count:
         return [None] * count
     return [_named(*found[index], frames[index], base) if index in found else None for index in range(count)]
@@ -58,9 +63,7 @@ _Found = tuple[str, str, Element, str]
 """Way, number, element and value."""
 
 
-def _filled(
-    ways: Mapping[str, Mapping[int, tuple[str, Element, str]]], best: str | None, count: int
-) -> dict[int, _Found]:
+def _filled(ways: Mapping[str, Mapping[int, _Told]], best: str | None) -> dict[int, _Found]:
     """The numbers of the best way; posts that it leaves out have theirs by another, their own attributes first."""
     others = sorted((way for way in ways if way.startswith(("id", "data", "inner"))), key=_rank)
     found: dict[int, _Found] = {}
@@ -83,14 +86,16 @@ def _rank(way: str) -> tuple[int, str]:
     return order.get(way.partition(" ")[0], 25), way
 
 
-def _fits(found: dict[int, tuple[str, Element, str]], count: int, *, later: bool) -> bool:
-    """Whether a way names nearly all posts, each by its own name, and not by its place on the page."""
+def _fits(found: Mapping[int, _Told], count: int) -> bool:
+    """Whether a way names nearly all posts, each by a name of its own."""
     numbers = [number for number, _, _ in found.values()]
-    if len(numbers) < 0.9 * count or len(set(numbers)) < len(numbers):
-        return False
-    plain = sorted(int(number) for number in numbers if number.isdigit())
-    places = len(plain) > 1 and plain[0] in (0, 1) and plain == list(range(plain[0], plain[0] + len(plain)))
-    return not (places and later)
+    return len(numbers) >= 0.9 * count and len(set(numbers)) == len(numbers)
+
+
+def _are_places(found: Mapping[int, _Told]) -> bool:
+    """Whether the numbers are those of the places on a page: they begin anew on each."""
+    plain = sorted(int(number) for number, _, _ in found.values() if number.isdigit())
+    return len(plain) > 1 and plain[0] in (0, 1) and plain == list(range(plain[0], plain[0] + len(plain)))
 
 
 def _numbers(frame: list[Element], base: str) -> Iterator[tuple[str, str, Element, str]]:

@@ -113,6 +113,18 @@ def test_an_id_without_a_number_is_made_of_name_and_words_not_of_the_time():
     assert parsed.items[0].id != again.id
 
 
+def test_a_place_on_a_later_page_is_no_id():
+    posts = "".join(
+        f'<div class="post" id="post{n}"><b class="username">Anna</b> <time datetime="2026-11-0{n}T08:00Z"></time>'
+        f'<div class="text">Der Beitrag mit der Nummer {n}.</div></div>'
+        for n in (1, 2, 3)
+    )
+    first = parse(page(f'{posts}<a rel="next" href="?p=2">2</a>', "https://x.de/t"))
+    later = parse(page(f'{posts}<a rel="prev" href="?p=1">1</a>', "https://x.de/t?p=2"))
+    assert [item.id for item in first.items] == ["p1", "p2", "p3"]
+    assert [item.id[0] for item in later.items] == ["s", "s", "s"]
+
+
 @pytest.mark.parametrize(
     ("body", "state", "reason"),
     [

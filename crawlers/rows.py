@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from urllib.parse import urlsplit
 
@@ -18,6 +19,9 @@ from crawlers.text import Element, brief
 from pipeline.addresses import native_id
 from pipeline.item import Published
 from pipeline.words import Precision
+
+FRESH = timedelta(minutes=2)
+"""A time shown in minutes that is younger than this may not be that of the last post yet."""
 
 _TITLE = re.compile(r"title|titel|subject|betreff|topic|thread|thema|headline|question|discussion", re.IGNORECASE)
 _LAST = re.compile(r"last|newest|latest|letzt|neueste|unread|getnew|gotonew|goto=new", re.IGNORECASE)
@@ -138,7 +142,7 @@ def rows_of(
             id=thread_name(lead.url),
             url=lead.url,
             title=lead.title,
-            last_item=_mark(at, replies, shown),
+            last_item=_mark(at, replies, shown, clock.now),
             last_url=last,
             last_time=at.at,
             replies=replies,
@@ -163,12 +167,17 @@ def _newest(shown: Sequence[tuple[Stamp, Element]], clock: Clock) -> Published:
 _EXACT = (Precision.SECOND, Precision.MINUTE)
 
 
-def _mark(at: Published, replies: int | None, shown: Sequence[tuple[Stamp, Element]]) -> str | None:
-    """What changes with the newest post, and only then: an exact time, or the count."""
+def _mark(at: Published, replies: int | None, shown: Sequence[tuple[Stamp, Element]], now: datetime) -> str | None:
+    """What changes with the newest post, and only then: an exact time, and the count.
+
+    A minute that has hardly passed may bring more posts, which would show the same time: it is never the same mark.
+    """
+    counted = f" n {replies}" if replies is not None else ""
     relative = any(re.search(r"\bvor\b|\bago\b|gerade|now", stamp.text, re.IGNORECASE) for stamp, _ in shown[:6])
     if at.at is not None and at.precision in _EXACT and not relative:
-        return f"at {at.at.isoformat()}"
-    return f"n {replies}" if replies is not None else None
+        fresh = f" seen {now.isoformat()}" if at.at > now - FRESH else ""
+        return f"at {at.at.isoformat()}{counted}{fresh}"
+    return counted.strip() or None
 
 
 def _replies(scope: Sequence[Element]) -> int | None:

@@ -64,7 +64,7 @@ def test_rows_of_a_list_of_threads():
         at(2026, 11, 21, 18, 5),
     )
     assert prices.last_url == "https://forum.example/thema/41-nordstrom-abschlag-verdoppelt?seite=3"
-    assert (meter.last_url, meter.last_item) == (None, "at 2026-11-20T07:30:00+01:00")
+    assert (meter.last_url, meter.last_item) == (None, "at 2026-11-20T07:30:00+01:00 n 3")
 
 
 def test_a_tree_of_comments_below_an_article():
@@ -210,6 +210,7 @@ class Forum:
     def __init__(self, *, newest_first: bool = False) -> None:
         self.threads: dict[int, list[tuple[int, datetime, str]]] = {}
         self.newest_first = newest_first
+        self.hidden_counts = False
         self.posts = 0
 
     def post(self, thread: int, at: datetime, text: str = "") -> int:
@@ -231,7 +232,7 @@ class Forum:
         by_age = sorted(self.threads, key=lambda t: self.threads[t][-1][1], reverse=True)
         rows = "".join(
             f'<tr class="zeile"><td><a href="/thema/{t}-titel">Ein Thema mit der Nummer {t}</a></td>'
-            f'<td class="antworten">{len(self.threads[t]) - 1}</td>'
+            f'<td class="antworten">{"-" if self.hidden_counts else len(self.threads[t]) - 1}</td>'
             f"<td>{self.threads[t][-1][1].astimezone(BERLIN):%d.%m.%Y, %H:%M} von "
             f'<a href="/mitglied/3">Name</a></td></tr>'
             for t in by_age
@@ -287,6 +288,19 @@ def test_a_forum_is_read_and_then_only_what_is_new(newest_first):
     assert news.complete
     assert len(news.asked) <= 4
     assert not any(item.first_contact for item in news.items)
+
+
+def test_two_posts_within_one_minute_are_both_read():
+    forum, watched = forum_of({1: 3, 2: 4}), source()
+    watched.visit(forum)
+    texts = []
+    for number in range(3):  # the list shows minutes alone, and here the same count of answers
+        at = watched.now - timedelta(seconds=30)
+        forum.post(2, at.replace(second=0), f"In dieser Minute der Beitrag {number}.")
+        forum.hidden_counts = True
+        texts += [item.text for item in watched.visit(forum).items]
+        watched.now -= timedelta(minutes=29, seconds=50)
+    assert texts == [f"In dieser Minute der Beitrag {number}." for number in range(3)]
 
 
 def test_a_cap_is_behind_and_later_visits_go_on():

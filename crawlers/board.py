@@ -57,8 +57,6 @@ class _Walk(msgspec.Struct, kw_only=True):
     resume: str | None = None
     """Page from which an earlier visit, cut short, has still to go on."""
     opened: bool = False
-    backwards: bool = False
-    """Whether it is read from its end, though nothing of it was known."""
     asked: set[str] = set()
     """Pages that this visit has asked for: links of unknown pages may lead in circles."""
     page: str | None = None
@@ -207,7 +205,7 @@ class BoardSpider(SourceSpider):
     def _ask(self, url: str, callback: Any, walk: _Walk) -> Iterator[Yield]:
         """One more page of a thread, if the visit may still read one; else what was read is remembered."""
         if self._pages_read >= self.job.max_pages:
-            self._stop_early(walk, url)
+            self._stop_early(walk, url, onward=callback in (self.parse_forward, self.parse_end))
             return
         if url in walk.asked:
             self._end(walk, None)
@@ -225,10 +223,8 @@ class BoardSpider(SourceSpider):
         yield from self._items(parsed, response, walk)
         opened = self.credible(parsed.items[0].published.at)
         if parsed.links.previous and not parsed.links.next and not self._reached(parsed, walk):
-            walk.backwards = True
             yield from self._ask(parsed.links.previous[0], self.parse_back, walk)
         elif parsed.links.next and opened is not None and opened < self._floor() and walk.row.last_url:
-            walk.backwards = True
             yield from self._ask(walk.row.last_url, self.parse_back, walk)
         else:
             yield from self._onward(parsed, walk)
@@ -251,6 +247,8 @@ class BoardSpider(SourceSpider):
         yield from self._items(parsed, response, walk)
         if parsed.items and parsed.links.previous and not self._reached(parsed, walk):
             yield from self._ask(parsed.links.previous[0], self.parse_back, walk)
+        elif walk.resume is not None:
+            yield from self._bottom(parsed, walk)
         else:
             yield from self._onward(parsed, walk)
 
@@ -294,7 +292,9 @@ class BoardSpider(SourceSpider):
         """The source's address is a thread: read it as if a list had named it."""
         row = ThreadRow(id=parsed.thread or "t0", url=response.url, title=parsed.thread_title)
         mark = self.job.thread_mark(row.id)
-        walk = _Walk(row=row, known=mark, floor=mark.last_item if mark else None)
+        extra = mark.extra if mark else {}
+        floor = extra.get("newest") or (mark.last_item if mark else None)
+        walk = _Walk(row=row, known=mark, floor=floor, resume=extra.get("resume"))
         self._open_threads += 1
         yield from self._items(parsed, response, walk)
         if mark is not None and mark.last_item and parsed.links.next:
@@ -302,6 +302,8 @@ class BoardSpider(SourceSpider):
             yield from self._ask(known or parsed.links.next[0], self.parse_forward, walk)
         elif parsed.items and parsed.links.previous and not parsed.links.next and not self._reached(parsed, walk):
             yield from self._ask(parsed.links.previous[0], self.parse_back, walk)
+        elif walk.resume is not None:
+            yield from self._bottom(parsed, walk)
         else:
             yield from self._onward(parsed, walk)
 
@@ -364,10 +366,10 @@ class BoardSpider(SourceSpider):
             self._mark(walk, walk.newest or walk.row.last_item, {"row": shown, "hashes": walk.hashes})
         self._settle()
 
-    def _stop_early(self, walk: _Walk, url: str) -> None:
+    def _stop_early(self, walk: _Walk, url: str, *, onward: bool) -> None:
         """The cap was reached inside a thread: remember the newest post and the page to go on from."""
         self._open_threads -= 1
-        if walk.newest is not None and (walk.known is not None or walk.backwards):
+        if walk.newest is not None and not onward:
             known = walk.known.last_item if walk.known else NOTHING
             self._mark(walk, known, {"newest": walk.newest, "resume": walk.resume or url, "hashes": walk.hashes})
         elif walk.newest is not None:

@@ -303,8 +303,11 @@ def test_two_posts_within_one_minute_are_both_read():
     assert texts == [f"In dieser Minute der Beitrag {number}." for number in range(3)]
 
 
-def test_a_cap_is_behind_and_later_visits_go_on():
-    forum, watched = forum_of({1: 2, 2: 31}), source(max_pages=4)
+@pytest.mark.parametrize("newest_first", [False, True], ids=["oldest first", "newest first"])
+@pytest.mark.parametrize("path", ["/forum/", "/thema/2-titel"])
+def test_a_cap_is_behind_and_later_visits_go_on(newest_first, path):
+    forum = forum_of({1: 2, 2: 31} if path == "/forum/" else {2: 33}, newest_first=newest_first)
+    watched = Source(ForumSpider, f"https://forum.example{path}", max_pages=4)
     runs = [watched.visit(forum)]
     assert (runs[0].visit.behind, runs[0].complete) == (True, False)
     while not runs[-1].complete:

@@ -58,10 +58,10 @@ _ANSWERS = re.compile(
     r"^(?:@|(?:als )?antwort (?:auf|an)|in reply to|replying to|to)\s*:?\s*(?P<name>[^,:\n]{2,40})", re.I
 )
 _GONE = re.compile(
-    r"\W*(?:(?:dieser|der|diese) (?:beitrag|kommentar|nachricht|antwort)|(?:this|the) (?:post|comment"
-    r"|message|answer))? ?"
-    r"(?:wurde|has been|was|is|ist)? ?(?:(?:von|by|durch) .{1,60} ?)?(?:am .{4,30} ?)?"
-    r"(?:gelöscht|entfernt|deleted|removed|ausgeblendet|hidden)\b.{0,80}",
+    r"\W*(?:(?:dieser?|this) )?(?:(?:beitrag|kommentar|nachricht|antwort|post|comment|message|answer) )?"
+    r"(?:(?:wurde|has been|was|is|ist) )?(?:(?:von|by|durch) .{1,60}? )?(?:am .{4,30}? )?"
+    r"(?:gelöscht|entfernt|deleted|removed|ausgeblendet|hidden)"
+    r"(?:\W*|\s+(?:von|by|durch|am|on)\b[^!?]{1,80}|\W{1,3}(?:grund|reason|begründung)\b.{0,120})",
     re.IGNORECASE | re.DOTALL,
 )
 
@@ -227,7 +227,7 @@ def _said(content: Element, heads: list[Element], title: str, writer: Writer | N
     drop = [*heads, *_clutter(content, set(quotes))]
     extract = own_words(content, quotes=quotes, drop=drop)
     text = _without_byline(extract.text, writer) if time is not None else extract.text
-    gone = len(text) <= 160 and bool(_GONE.fullmatch(text))
+    gone = says_gone(text)
     to = _ANSWERS.match(text) if answered is None else None
     return Said(
         extract=msgspec.structs.replace(extract, text="" if gone else text),
@@ -236,6 +236,11 @@ def _said(content: Element, heads: list[Element], title: str, writer: Writer | N
         links=links,
         deleted=gone,
     )
+
+
+def says_gone(text: str) -> bool:
+    """Whether a text is what a forum puts in the place of a post that was deleted."""
+    return len(text) <= 200 and bool(_GONE.fullmatch(text))
 
 
 def _quotes(content: Element) -> list[Element]:

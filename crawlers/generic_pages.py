@@ -117,7 +117,8 @@ def _thread(page: Sight, group: Group) -> Parsed | None:
         return None
     if opening is not None:
         known_ids = {item.id for item in items}
-        items = [item for item in _items(page, opening) if item.id not in known_ids] + items
+        first = (item for item in _items(page, opening) if item.author and known(item.published))
+        items = [item for item in first if item.id not in known_ids] + items
     return thread_page(page.tree, page.source, items, page.links, heading)
 
 

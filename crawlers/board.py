@@ -16,6 +16,7 @@ from scrapy.http import Response
 from crawlers.dates import Order
 from crawlers.parsing import PageFile, Parsed, ParsedItem, ThreadRow
 from crawlers.spider import SourceSpider, Yield
+from crawlers.traps import Traps
 from crawlers.urls import without_fragment
 from crawlers.visit import ThreadMark
 from pipeline import identity
@@ -82,6 +83,8 @@ class BoardSpider(SourceSpider):
         self._lists_open = self._lists_read = self._pages_read = 0
         self._open_threads = 0
         self._seen_threads: set[str] = set()
+        self._traps = Traps(self.job.url, self.job.started)
+        self.visit.refused = self._traps.refused
         boards = self.job.cursor.get("boards")
         self.visit.cursor = {"boards": dict(boards) if isinstance(boards, dict) else {}}
         self._learn(next((order for order in _ORDERS if order == self.job.cursor.get("order")), None))
@@ -123,9 +126,9 @@ class BoardSpider(SourceSpider):
         self._lists_open -= 1
         if parsed.items and not parsed.threads:
             yield from self._lone_thread(response, parsed)
-        yield from self._boards(parsed)
+        yield from self._boards(parsed, board)
         yield from self._rows(parsed)
-        if parsed.links.next and parsed.threads and self._goes_on(parsed.threads):
+        if parsed.links.next and parsed.threads and self._leads_on(parsed):
             yield from self._list(parsed.links.next[0], board)
         elif board is not None and parsed.state in (Answer.OK, Answer.EMPTY):
             self.visit.cursor["boards"][board.id] = _newest_of(board)
@@ -136,10 +139,10 @@ class BoardSpider(SourceSpider):
         self.visit.cursor["boards"][board.id] = _newest_of(board)
         self._settle()
 
-    def _boards(self, parsed: Parsed) -> Iterator[Yield]:
+    def _boards(self, parsed: Parsed, above: ThreadRow | None) -> Iterator[Yield]:
         if not self.job.options.subforums:  # type: ignore[attr-defined]
             return
-        for board in parsed.boards:
+        for board in self._traps.rows(parsed.boards, above.id if above else None):
             known = self.visit.cursor["boards"].get(board.id)
             newest = _newest_of(board)
             if board.id in self._seen_threads or (known is not None and known == newest):
@@ -150,7 +153,7 @@ class BoardSpider(SourceSpider):
             yield from self._list(board.url, board)
 
     def _rows(self, parsed: Parsed) -> Iterator[Yield]:
-        for row in parsed.threads:
+        for row in self._traps.rows(parsed.threads):
             if row.id in self._seen_threads or self._too_old(row.last_time):
                 continue
             self._seen_threads.add(row.id)
@@ -176,6 +179,10 @@ class BoardSpider(SourceSpider):
         """Only back-fill has a limit: later visits read every row of the pages they look at."""
         at = self.credible(at)
         return at is not None and self.job.watermark is None and at < self.job.backfill_from
+
+    def _leads_on(self, parsed: Parsed) -> bool:
+        """Whether the following list page is worth reading, and no trap."""
+        return self._goes_on(parsed.threads) and self._traps.onward(parsed.links.next[0], parsed.threads)
 
     def _goes_on(self, rows: tuple[ThreadRow, ...]) -> bool:
         """Whether the following list page may hold threads that changed since the watermark."""
@@ -388,6 +395,8 @@ class BoardSpider(SourceSpider):
         self._settle()
 
     def _settle(self) -> None:
+        if number := self.visit.refused.total():
+            self.visit.notice = f"{number} links were not followed: such lead on without end"
         self.visit.complete = not (self._lists_open or self._open_threads or self.visit.behind)
 
 

@@ -13,8 +13,10 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 from scrapy.http import Response
 
-from crawlers.parsing import Parsed, ParsedItem, ThreadRow
+from crawlers.dates import Order
+from crawlers.parsing import PageFile, Parsed, ParsedItem, ThreadRow
 from crawlers.spider import SourceSpider, Yield
+from crawlers.traps import Traps
 from crawlers.urls import without_fragment
 from crawlers.visit import ThreadMark
 from pipeline import identity
@@ -28,6 +30,8 @@ _DIGITS = re.compile(r"[0-9]{1,18}$")
 
 NOTHING = "p0"
 """Known post of a thread of which an earlier visit read only the end."""
+
+_ORDERS: tuple[Order, ...] = ("DMY", "MDY", "YMD")
 
 
 class BoardOptions(BaseModel):
@@ -54,8 +58,10 @@ class _Walk(msgspec.Struct, kw_only=True):
     resume: str | None = None
     """Page from which an earlier visit, cut short, has still to go on."""
     opened: bool = False
-    backwards: bool = False
-    """Whether it is read from its end, though nothing of it was known."""
+    asked: set[str] = set()
+    """Pages that this visit has asked for: links of unknown pages may lead in circles."""
+    page: str | None = None
+    """Page on which the newest post stood, for lists that do not lead to it."""
 
 
 class BoardSpider(SourceSpider):
@@ -77,10 +83,31 @@ class BoardSpider(SourceSpider):
         self._lists_open = self._lists_read = self._pages_read = 0
         self._open_threads = 0
         self._seen_threads: set[str] = set()
+        self._traps = Traps(self.job.url, self.job.started)
+        self.visit.refused = self._traps.refused
         boards = self.job.cursor.get("boards")
         self.visit.cursor = {"boards": dict(boards) if isinstance(boards, dict) else {}}
+        self._learn(next((order for order in _ORDERS if order == self.job.cursor.get("order")), None))
         for request in self._list(identity.canonical_url(self.job.url)):
             yield request
+
+    # --- the order of day and month ---------------------------------------------------------------------------
+
+    def page(self, response: Response) -> PageFile:
+        """The answer, with the order of day and month that this place showed before."""
+        return msgspec.structs.replace(super().page(response), order=self._order)
+
+    def read(self, response: Response, *, expect_items: bool = True) -> Parsed:
+        """As everywhere; what the page shows of the order of day and month is kept for the next one."""
+        parsed = super().read(response, expect_items=expect_items)
+        if parsed.order is not None:
+            self._learn(parsed.order)
+        return parsed
+
+    def _learn(self, order: Order | None) -> None:
+        self._order = order
+        if order is not None:
+            self.visit.cursor["order"] = order
 
     # --- lists ------------------------------------------------------------------------------------------------
 
@@ -99,9 +126,9 @@ class BoardSpider(SourceSpider):
         self._lists_open -= 1
         if parsed.items and not parsed.threads:
             yield from self._lone_thread(response, parsed)
-        yield from self._boards(parsed)
+        yield from self._boards(parsed, board)
         yield from self._rows(parsed)
-        if parsed.links.next and parsed.threads and self._goes_on(parsed.threads):
+        if parsed.links.next and parsed.threads and self._leads_on(parsed):
             yield from self._list(parsed.links.next[0], board)
         elif board is not None and parsed.state in (Answer.OK, Answer.EMPTY):
             self.visit.cursor["boards"][board.id] = _newest_of(board)
@@ -112,10 +139,10 @@ class BoardSpider(SourceSpider):
         self.visit.cursor["boards"][board.id] = _newest_of(board)
         self._settle()
 
-    def _boards(self, parsed: Parsed) -> Iterator[Yield]:
+    def _boards(self, parsed: Parsed, above: ThreadRow | None) -> Iterator[Yield]:
         if not self.job.options.subforums:  # type: ignore[attr-defined]
             return
-        for board in parsed.boards:
+        for board in self._traps.rows(parsed.boards, above.id if above else None):
             known = self.visit.cursor["boards"].get(board.id)
             newest = _newest_of(board)
             if board.id in self._seen_threads or (known is not None and known == newest):
@@ -126,8 +153,9 @@ class BoardSpider(SourceSpider):
             yield from self._list(board.url, board)
 
     def _rows(self, parsed: Parsed) -> Iterator[Yield]:
-        self.job.look_ahead([row.id for row in parsed.threads])
-        for row in parsed.threads:
+        rows = list(self._traps.rows(parsed.threads))
+        self.job.look_ahead([row.id for row in rows])
+        for row in rows:
             if row.id in self._seen_threads or self._too_old(row.last_time):
                 continue
             self._seen_threads.add(row.id)
@@ -154,6 +182,10 @@ class BoardSpider(SourceSpider):
         at = self.credible(at)
         return at is not None and self.job.watermark is None and at < self.job.backfill_from
 
+    def _leads_on(self, parsed: Parsed) -> bool:
+        """Whether the following list page is worth reading, and no trap."""
+        return self._goes_on(parsed.threads) and self._traps.onward(parsed.links.next[0], parsed.threads)
+
     def _goes_on(self, rows: tuple[ThreadRow, ...]) -> bool:
         """Whether the following list page may hold threads that changed since the watermark."""
         moving = [row for row in rows if not row.sticky]
@@ -174,13 +206,20 @@ class BoardSpider(SourceSpider):
             return
         walk.floor = mark.extra.get("newest") or mark.last_item
         walk.resume = mark.extra.get("resume")
-        yield from self._ask(row.last_url or row.url, self.parse_back, walk)
+        if row.last_url is not None:
+            yield from self._ask(row.last_url, self.parse_back, walk)
+        else:
+            yield from self._ask(mark.extra.get("page") or row.url, self.parse_end, walk)
 
     def _ask(self, url: str, callback: Any, walk: _Walk) -> Iterator[Yield]:
         """One more page of a thread, if the visit may still read one; else what was read is remembered."""
         if self._pages_read >= self.job.max_pages:
-            self._stop_early(walk, url)
+            self._stop_early(walk, url, onward=callback in (self.parse_forward, self.parse_end))
             return
+        if url in walk.asked:
+            self._end(walk, None)
+            return
+        walk.asked.add(url)
         self._pages_read += 1
         yield self.request(url, callback, gone=self._thread_gone, walk=walk)
 
@@ -192,8 +231,9 @@ class BoardSpider(SourceSpider):
             return
         yield from self._items(parsed, response, walk)
         opened = self.credible(parsed.items[0].published.at)
-        if parsed.links.next and opened is not None and opened < self._floor() and walk.row.last_url:
-            walk.backwards = True
+        if parsed.links.previous and not parsed.links.next and not self._reached(parsed, walk):
+            yield from self._ask(parsed.links.previous[0], self.parse_back, walk)
+        elif parsed.links.next and opened is not None and opened < self._floor() and walk.row.last_url:
             yield from self._ask(walk.row.last_url, self.parse_back, walk)
         else:
             yield from self._onward(parsed, walk)
@@ -209,6 +249,17 @@ class BoardSpider(SourceSpider):
             yield from self._ask(parsed.links.next[0], self.parse_forward, walk)
         else:
             self._end(walk, parsed)
+
+    def parse_end(self, response: Response, walk: _Walk) -> Iterator[Yield]:
+        """The last page known of a thread whose list does not lead to its newest post: from here, either way."""
+        parsed = self.read(response)
+        yield from self._items(parsed, response, walk)
+        if parsed.items and parsed.links.previous and not self._reached(parsed, walk):
+            yield from self._ask(parsed.links.previous[0], self.parse_back, walk)
+        elif walk.resume is not None:
+            yield from self._bottom(parsed, walk)
+        else:
+            yield from self._onward(parsed, walk)
 
     def parse_back(self, response: Response, walk: _Walk) -> Iterator[Yield]:
         """A page read from the end: on to earlier pages until the known post, or the beginning of the back-fill."""
@@ -250,12 +301,18 @@ class BoardSpider(SourceSpider):
         """The source's address is a thread: read it as if a list had named it."""
         row = ThreadRow(id=parsed.thread or "t0", url=response.url, title=parsed.thread_title)
         mark = self.job.thread_mark(row.id)
-        walk = _Walk(row=row, known=mark, floor=mark.last_item if mark else None)
+        extra = mark.extra if mark else {}
+        floor = extra.get("newest") or (mark.last_item if mark else None)
+        walk = _Walk(row=row, known=mark, floor=floor, resume=extra.get("resume"))
         self._open_threads += 1
         yield from self._items(parsed, response, walk)
         if mark is not None and mark.last_item and parsed.links.next:
-            known = self.address_of(response.url, mark.last_item)
+            known = self.address_of(response.url, mark.last_item) or mark.extra.get("page")
             yield from self._ask(known or parsed.links.next[0], self.parse_forward, walk)
+        elif parsed.items and parsed.links.previous and not parsed.links.next and not self._reached(parsed, walk):
+            yield from self._ask(parsed.links.previous[0], self.parse_back, walk)
+        elif walk.resume is not None:
+            yield from self._bottom(parsed, walk)
         else:
             yield from self._onward(parsed, walk)
 
@@ -271,7 +328,7 @@ class BoardSpider(SourceSpider):
             edited = known.get(item.id) not in (None, hashes[item.id])
             if edited or (opens and walk.known is None) or self._is_new(item, walk, known):
                 yield self._item(item, parsed, response, opens=opens)
-        self._remember(parsed, walk, hashes)
+        self._remember(parsed, response.url, walk, hashes)
 
     def _is_new(self, item: ParsedItem, walk: _Walk, known: dict[str, str]) -> bool:
         if item.id in known:
@@ -281,12 +338,12 @@ class BoardSpider(SourceSpider):
         at = self.credible(item.published.upper or item.published.at)
         return at is None or at >= self.job.backfill_from
 
-    def _remember(self, parsed: Parsed, walk: _Walk, hashes: dict[str, str]) -> None:
+    def _remember(self, parsed: Parsed, url: str, walk: _Walk, hashes: dict[str, str]) -> None:
         if not parsed.items:
             return
         last = max(parsed.items, key=lambda item: _number(item.id))
         if walk.newest is None or _number(last.id) > _number(walk.newest):
-            walk.newest, walk.newest_time, walk.hashes = last.id, last.published.at, hashes
+            walk.newest, walk.newest_time, walk.hashes, walk.page = last.id, last.published.at, hashes, url
 
     def _item(self, item: ParsedItem, parsed: Parsed, response: Response, *, opens: bool) -> Item:
         native = identity.native_id(item.url) if item.url else None
@@ -318,10 +375,10 @@ class BoardSpider(SourceSpider):
             self._mark(walk, walk.newest or walk.row.last_item, {"row": shown, "hashes": walk.hashes})
         self._settle()
 
-    def _stop_early(self, walk: _Walk, url: str) -> None:
+    def _stop_early(self, walk: _Walk, url: str, *, onward: bool) -> None:
         """The cap was reached inside a thread: remember the newest post and the page to go on from."""
         self._open_threads -= 1
-        if walk.newest is not None and (walk.known is not None or walk.backwards):
+        if walk.newest is not None and not onward:
             known = walk.known.last_item if walk.known else NOTHING
             self._mark(walk, known, {"newest": walk.newest, "resume": walk.resume or url, "hashes": walk.hashes})
         elif walk.newest is not None:
@@ -330,6 +387,8 @@ class BoardSpider(SourceSpider):
 
     def _mark(self, walk: _Walk, last_item: str | None, extra: dict[str, Any]) -> None:
         at = walk.newest_time or walk.row.last_time
+        if walk.page is not None and walk.row.last_url is None:
+            extra = {**extra, "page": walk.page}
         self.visit.threads[walk.row.id] = ThreadMark(last_item, at, walk.row.replies, extra)
 
     def _cut(self, what: str) -> None:
@@ -338,6 +397,8 @@ class BoardSpider(SourceSpider):
         self._settle()
 
     def _settle(self) -> None:
+        if number := self.visit.refused.total():
+            self.visit.notice = f"{number} links were not followed: such lead on without end"
         self.visit.complete = not (self._lists_open or self._open_threads or self.visit.behind)
 
 

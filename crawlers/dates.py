@@ -84,6 +84,9 @@ _AGO = (
     re.compile(rf"\bvor\s+(?:{_MORE}|{_LESS}|{_ABOUT})?{_COUNT}\s*(?P<unit>{_UNIT})(?!\w)", re.I),
     re.compile(rf"(?:{_MORE}|{_LESS}|{_ABOUT})?\b{_COUNT}\s*(?P<unit>{_UNIT})\s+ago\b", re.I),
 )
+_DAY_FIRST_ENGLISH = ("-gb", "-uk", "-au", "-nz", "-ie", "-za", "-in")
+_NOON = re.compile(r"\b(?:midnight|noon)\b", re.IGNORECASE)
+_HALF_DAY = re.compile(r"\d\s*[ap]\.?m\b", re.IGNORECASE)
 _LEAD = re.compile(r"^.*[»«|]\s*(?=\S*\d|\S*(?:gestern|heute|vor|yesterday|today))", re.I | re.S)
 
 
@@ -116,6 +119,11 @@ def from_timestamp(value: float | str | None) -> Published:
 
 def learn_order(texts: Iterable[str], default: Order = "DMY") -> Order:
     """The order of day and month that the dates of one page or board show by values above 12."""
+    return shown_order(texts) or default
+
+
+def shown_order(texts: Iterable[str]) -> Order | None:
+    """The order that dates of digits show by values above 12; None where none does, or where they disagree."""
     votes = {"DMY": 0, "MDY": 0}
     for text in texts:
         for first, sign, second, _ in _NUMERIC.findall(text):
@@ -123,8 +131,15 @@ def learn_order(texts: Iterable[str], default: Order = "DMY") -> Order:
                 votes["DMY"] += 12 < int(first) <= 31 and int(second) <= 12
                 votes["MDY"] += 12 < int(second) <= 31 and int(first) <= 12
     if votes["DMY"] == votes["MDY"]:
-        return default
+        return None
     return "DMY" if votes["DMY"] > votes["MDY"] else "MDY"
+
+
+def usual_order(lang: str | None, texts: Iterable[str]) -> Order:
+    """The order where nothing shows it: day first, but for English pages of America with a twelve-hour clock."""
+    tag = (lang or "").lower().replace("_", "-")
+    american = tag.startswith("en") and not tag.endswith(_DAY_FIRST_ENGLISH)
+    return "MDY" if american and any(_HALF_DAY.search(text) for text in texts) else "DMY"
 
 
 def exact(at: datetime, precision: Precision = Precision.SECOND) -> Published:
@@ -275,6 +290,7 @@ def _nearest_year(day: int, month: int, now: datetime, zone: tzinfo) -> int:
 
 
 def _with_time(year: int, month: int, day: int, text: str, zone: tzinfo) -> Published:
+    text = _NOON.sub(lambda word: "12:00" if word[0].lower() == "noon" else "00:00", text)
     found = _TIME.search(text)
     hour_only = None if found else _HOUR.search(text)
     match = found or hour_only

@@ -1,393 +1,333 @@
-"""Posts of forums and comment sections that nobody knows: repeated blocks, each with a name, a time and a text.
-
-One pass adds up, for every element, what lies below it; from each time upwards, the lowest element that also holds a
-name and a text is a block; the blocks that look alike and are the most are the posts. Lists of threads are found alike,
-by a title that leads somewhere in place of a text. All of it is linear in the size of the page.
-"""
+"""Pages of forums and comment sections that nobody knows: posts, or rows of a list of threads, by their shape alone."""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from hashlib import blake2b
-from statistics import median
+from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
 import msgspec
 
-from crawlers.markup import (
-    Sheet,
-    answered,
-    incomplete,
+from crawlers.blocks import Block, Group, frame_of, uniform, wrapped
+from crawlers.bylines import Clock, When, Writer, known, times_of, writers_of
+from crawlers.choosing import FEWEST, FEWEST_ROWS, Sight, chosen, hosts_of, opening_of
+from crawlers.contents import Said, said_in
+from crawlers.order import order_of
+from crawlers.outline import Plan, Stamp, plan_of
+from crawlers.paging import paging_of
+from crawlers.parsing import PageFile, Parsed, ParsedItem
+from crawlers.postids import Named, named_posts
+from crawlers.rows import Place, rows_of
+from crawlers.select import absolute, base_of, first, select, tree_of
+from crawlers.text import Element, brief, one_line, remove
+from crawlers.threads import (
+    falls,
+    heading_of,
+    in_one_order,
+    is_about_else,
     language,
-    outermost,
-    paging,
-    sheet_of,
-    short,
+    made_up_id,
+    thread_page,
+    without_fragment,
 )
-from crawlers.parsing import PageFile, Parsed, ParsedItem, ThreadRow
-from crawlers.select import absolute, clean_link, first, select
-from crawlers.text import Element, one_line, own_words
+from pipeline.addresses import native_id
 from pipeline.item import Published
 from pipeline.words import Answer, Kind
 
-MAX_ELEMENTS = 60_000
-"""Elements of a page that are looked at."""
-MAX_TIMES = 3_000
-CLIMB = 12
-"""How far above its time a post's own element may be."""
-FEWEST = 2
-"""Posts that make a page one of posts."""
-FEWEST_ROWS = 5
-LEAST_TEXT = 15
-"""Letters of a text beside name and time."""
-
-_NAME = re.compile(
-    r"(?:^|[\s_-])(?:author|autor|user-?name|nick(?:name)?|poster|posted-?by|member-?name|display-?name|by-?line"
-    r"|user|member|verfasser|creator|commenter|fn)(?:$|[\s_-])",
-    re.IGNORECASE,
+_BOARD = re.compile(
+    r"(?:^|[/?&=._-])(?:forums?|boards?|viewforum|forumdisplay|categor(?:y|ies)|kategorien?|subforum|c"
+    r"|f\d+)(?:[/=._-]|$)",
+    re.I,
 )
-_PROFILE = re.compile(
-    r"(?:^|/)(?:users?|members?|profile?|u|author|mitglied(?:er)?|nutzer|benutzer|people)(?:/|\.php|-|=)|[?&;](?:u|uid|user)=|action=profile",
-    re.IGNORECASE,
+_THREAD = re.compile(
+    r"thread|topic|thema|discussion|diskussion|viewtopic|frage|question|beitrag|/t/|/d/", re.IGNORECASE
 )
-_SURE = re.compile(r"user-?name|author|nick|poster|display-?name|member-?name", re.IGNORECASE)
-_NAMELIKE = re.compile(r"(?=.{0,59}[^\W\d_].{0,59}[^\W\d_])(?!(?:online|offline)\b).{2,60}", re.IGNORECASE)
-_TIME_ATTRIBUTES = ("datetime", "data-time", "data-timestamp", "data-date", "data-created", "data-published")
-_PRINTED = re.compile(
-    r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}|\b\d{1,2}:\d{2}\b|\bvor\s+\S+\s+(?:sek|min|st|tag|woch|mon|jahr)"
-    r"|\b\d{1,3}\s*\S+\s+ago\b|\b(?:gestern|heute|yesterday|today)\b"
-    r"|\b\d{1,2}\.?\s+(?:jan|feb|mär|mar|apr|ma[iy]|jun|jul|aug|sep|o[kc]t|nov|de[zc])\w*\.?\s+\d{4}"
-    r"|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)\w*\.?\s+\d{1,2},?\s+\d{4}",
-    re.IGNORECASE,
-)
-_NOT_POSTS = frozenset({"script", "style", "noscript", "template", "head", "nav", "footer", "form", "select", "option"})
-_FORUM = re.compile(
-    r"forum|board|thread|topic|thema|discussion|diskussion|community|beitrag|frage|question", re.IGNORECASE
-)
-_DIGITS = re.compile(r"(\d{1,18})(?!.*\d)")
-_ID_ATTRIBUTES = ("data-post-id", "data-comment-id", "data-pk", "data-id", "data-postid", "data-commentid", "id")
+_LOGIN = re.compile(r"\blog ?-?in\b|sign ?in\b|anmeld|einlogg|registr|permission|berechtig|authentif", re.IGNORECASE)
+_LEVEL = re.compile(r"(?:^|\s)(?:depth|level|lvl|indent|ebene)[-_]?(\d{1,2})(?:\s|$)", re.IGNORECASE)
 
 
-@dataclass(slots=True)
-class _Map:
-    """What lies below every element of a page: letters, letters of links, names, times."""
+class _Post(msgspec.Struct, frozen=True, kw_only=True):
+    """A block before it is an item."""
 
-    elements: list[Element]
-    index: dict[Element, int]
-    letters: list[int]
-    linked: list[int]
-    names: list[int]
-    found: list[tuple[Element, Published]] = field(default_factory=list)
+    block: Block
+    frame: list[Element]
+    scope: Element
+    stamps: list[tuple[Stamp, Element]]
+    nested_in: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Block:
-    """One repeated block."""
-
-    element: Element
-    time: Element
-    at: Published
-
-
-def parse_generic(page: PageFile) -> Parsed:
+def parse_generic(source: PageFile) -> Parsed:
     """The posts or the rows of a page of an unknown program. Never raises on any bytes."""
-    if not page.body.strip():
+    if not source.body.strip():
         return Parsed(state=Answer.ERROR, reason="the answer is empty")
-    sheet = sheet_of(page, "time, [class*=date], [class*=time]")
-    map_ = _mapped(sheet)
-    posts = _best(map_, with_text=True)
-    rows = _best(map_, with_text=False)
-    items = tuple(_posts(sheet, posts))
-    if len(items) >= FEWEST and not _rather_rows(map_, posts, rows):
-        return _thread(sheet, items)
-    threads = tuple(_rows(sheet, rows))
-    if len(threads) >= FEWEST_ROWS:
-        return Parsed(state=Answer.OK, threads=threads, links=paging(sheet), lang=language(sheet.tree))
-    if items:
-        return _thread(sheet, items)
-    if first(sheet.tree, "input[type=password]") is not None:
-        return Parsed(state=Answer.GATED, reason="the page asks for a login")
-    return Parsed(state=Answer.EMPTY, reason="no repeated blocks with name, time and text", lang=language(sheet.tree))
+    tree = tree_of(source)
+    base = base_of(tree, source.url)
+    plan = plan_of(tree)
+    tag = language(tree)
+    shown = order_of(source, [stamp.text for stamp in plan.stamps if not stamp.machine], tag)
+    page = Sight(
+        source=source,
+        tree=tree,
+        base=base,
+        plan=plan,
+        clock=Clock(source.now, source.zone, shown.order),
+        links=paging_of(tree, base, source.url),
+        lang=tag[:2].lower() or None,
+        place=Place(base, without_fragment(source.url), hosts_of(tree, base, source.url)),
+    )
+    return msgspec.structs.replace(_read(page), order=shown.evidence)
 
 
-def looks_like_posts(page: PageFile) -> bool:
-    """Whether there is strong evidence of a thread, or of a list of threads of a forum."""
-    parsed = parse_generic(page)
+def _read(page: Sight) -> Parsed:
+    posts, rows = chosen(page)
+    if posts is not None:
+        parsed = _thread(page, posts)
+        if parsed is not None:
+            return parsed
+    if rows is not None:
+        return _list(page, rows)
+    return _nothing(page)
+
+
+def share_of_posts(source: PageFile) -> float:
+    """Share of a page's words in its posts, where there is strong evidence of posts or a list of threads; else 0."""
+    parsed = parse_generic(source)
     if parsed.state is not Answer.OK:
-        return False
-    if parsed.items:
-        return len(parsed.items) >= FEWEST and all(item.author for item in parsed.items)
-    return sum(bool(_FORUM.search(row.url)) for row in parsed.threads) * 2 > len(parsed.threads)
+        return 0.0
+    if parsed.threads or parsed.boards:
+        urls = [row.url for row in (*parsed.threads, *parsed.boards)]
+        forum = sum(bool(_THREAD.search(url) or _BOARD.search(url)) for url in urls)
+        return 1.0 if len(urls) > FEWEST_ROWS and forum * 2 > len(urls) else 0.0
+    whole = [item for item in parsed.items if item.author and known(item.published)]
+    if len(whole) < FEWEST or len({item.text for item in whole}) < FEWEST:
+        return 0.0
+    plan = plan_of(tree_of(source))
+    return min(1.0, sum(len(item.text) for item in whole) / max(1, plan.free(0, len(plan.elements))))
 
 
-def _thread(sheet: Sheet, items: tuple[ParsedItem, ...]) -> Parsed:
-    links = paging(sheet)
-    named = short(sheet.url)
-    thread = named.partition("-")[0] if named and named.startswith("t") else _place(sheet.url)
-    reason = incomplete(items)
-    return Parsed(
-        state=Answer.LAYOUT_CHANGED if reason else Answer.OK,
-        reason=reason,
-        items=tuple(msgspec.structs.replace(item, thread=thread) for item in items),
-        links=links,
-        thread=thread,
-        thread_title=one_line(first(sheet.tree, "h1")) or one_line(first(sheet.tree, "h2")),
-        lang=language(sheet.tree),
-        first_page=not links.previous,
-    )
+# --- posts ------------------------------------------------------------------------------------------------------
 
 
-# --- finding ----------------------------------------------------------------------------------------------------
-
-
-def _mapped(sheet: Sheet) -> _Map:
-    elements = [one for one, _ in zip(sheet.tree.iter(), range(MAX_ELEMENTS), strict=False) if isinstance(one.tag, str)]
-    index = {element: number for number, element in enumerate(elements)}
-    size = len(elements)
-    map_ = _Map(elements, index, [0] * size, [0] * size, [0] * size)
-    for number in range(size - 1, -1, -1):
-        element = elements[number]
-        if element.tag in _NOT_POSTS:
-            map_.letters[number] = map_.linked[number] = map_.names[number] = 0
-            continue
-        map_.letters[number] += len((element.text or "").strip())
-        if element.tag == "a":
-            map_.linked[number] = map_.letters[number]
-        map_.names[number] += _is_name(element)
-        above = index.get(element.getparent())
-        if above is not None:
-            map_.letters[above] += map_.letters[number] + len((element.tail or "").strip())
-            map_.linked[above] += map_.linked[number]
-            map_.names[above] += map_.names[number]
-    map_.found = list(_times(sheet, map_))
-    return map_
-
-
-def _is_name(element: Element) -> bool:
-    if (element.get("rel") or "") == "author" or (element.get("itemprop") or "") in ("author", "creator"):
-        return True
-    marks = f"{element.get('class') or ''} {element.get('data-testid') or ''}"
-    if marks.strip() and (_NAME.search(marks) or _NAME.search(marks.replace("__", " "))):
-        return True
-    return element.tag == "a" and bool(_PROFILE.search(element.get("href") or ""))
-
-
-def _times(sheet: Sheet, map_: _Map) -> Iterator[tuple[Element, Published]]:
-    """Elements that show a time and nothing much else."""
-    taken = 0
-    for number, element in enumerate(map_.elements):
-        if taken >= MAX_TIMES:
-            return
-        marked = any(element.get(name) for name in _TIME_ATTRIBUTES)
-        title = element.get("title") or ""
-        said = (element.text or "").strip()
-        small = map_.letters[number] <= 60
-        if not small or not (marked or _PRINTED.search(title[:80]) or (len(said) < 60 and _PRINTED.search(said))):
-            continue
-        at = sheet.moment(element)
-        if at.at is None and at.upper is None:
-            continue
-        taken += 1
-        yield element, at
-
-
-def _best(map_: _Map, *, with_text: bool) -> list[_Block]:
-    """The blocks that look alike and are the most."""
-    groups: dict[str, dict[Element, _Block]] = {}
-    for time, at in map_.found:
-        element = _block(map_, time, with_text=with_text)
-        if element is not None:
-            groups.setdefault(_signature(element), {}).setdefault(element, _Block(element, time, at))
-    if not groups:
-        return []
-
-    def weight(group: dict[Element, _Block]) -> tuple[int, int]:
-        return len(group), sum(map_.letters[map_.index[element]] for element in group)
-
-    return list(max(groups.values(), key=weight).values())
-
-
-def _block(map_: _Map, time: Element, *, with_text: bool) -> Element | None:
-    """The lowest element around a time that also holds a name and a text (or, for a row, a title that leads on)."""
-    element, climbed = time, 0
-    own = map_.letters[map_.index[time]]
-    while climbed < CLIMB:
-        above = element.getparent()
-        if above is None or above.tag in ("body", "html") or above not in map_.index:
-            return None
-        element, climbed = above, climbed + 1
-        number = map_.index[element]
-        free = map_.letters[number] - map_.linked[number] - own
-        if with_text and map_.names[number] and free >= LEAST_TEXT:
-            return element
-        if not with_text and map_.linked[number] >= 8 and element.tag in ("tr", "li", "article", "div", "dl"):
-            return element
-    return None
-
-
-def _signature(element: Element) -> str:
-    """How an element looks, numbers aside."""
-    marks = sorted(re.sub(r"\d+", "", name) for name in (element.get("class") or "").split())
-    plain = [name for name in marks if not re.search(r"odd|even|first|last|new|unread|row-?$|alt", name)]
-    return f"{element.tag}.{'.'.join(plain[:4])}"
-
-
-def _rather_rows(map_: _Map, posts: list[_Block], rows: list[_Block]) -> bool:
-    """Whether what could be posts are rows whose words are links and counts."""
-    if len(rows) < FEWEST_ROWS or len(rows) < len(posts):
-        return False
-    numbers = [map_.index[block.element] for block in posts]
-    return median(map_.letters[n] - map_.linked[n] for n in numbers) < 60 if numbers else True
-
-
-# --- reading ----------------------------------------------------------------------------------------------------
-
-
-def _posts(sheet: Sheet, blocks: list[_Block]) -> Iterator[ParsedItem]:
-    """The posts in the order of the page. Inner ones are read first: their words are not those of the outer."""
-    inside = {block.element for block in blocks}
-    found: list[ParsedItem] = []
-    seen: Counter[str] = Counter()
-    for block in reversed(blocks):
-        item = _post(sheet, block, [one for one in block.element.iter() if one in inside and one is not block.element])
-        if item is not None:
-            found.append(item)
-    for item in reversed(found):
-        seen[item.id] += 1
-        if seen[item.id] == 1:
-            yield item
-
-
-def _post(sheet: Sheet, block: _Block, nested: list[Element]) -> ParsedItem | None:
-    number = _own_number(block.element)
-    name = _named(block, nested)
-    author = one_line(name)[:100] or None
-    link = _permalink(sheet, block.element, number)
-    content = _content(block, name, nested)
-    if content is None:
+def _thread(page: Sight, group: Group) -> Parsed | None:
+    group = uniform(page.plan, group)
+    opening = opening_of(page, group) if not page.links.previous and not is_about_else(page.tree) else None
+    heading = heading_of(page.tree)
+    items = list(_items(page, group))
+    if not items:
         return None
-    quotes = outermost(select(content, "blockquote, [class*=quote]"))
-    parent_author, parent = answered(sheet, quotes)
-    extract = own_words(content, quotes=quotes, drop=[*nested, *select(content, _CLUTTER)])
-    if not extract.text:
-        return None
-    return ParsedItem(
-        kind=Kind.POST,
-        id=f"p{number}" if number else _made_up(block.at, author, extract.text),
-        url=link,
-        author=author,
-        text=extract.text,
-        published=block.at,
-        parent=parent,
-        parent_author=parent_author,
-        quotes_removed=extract.quotes_removed,
-        images=extract.images,
-    )
+    if opening is not None:
+        known_ids = {item.id for item in items}
+        first = (item for item in _items(page, opening) if item.author and known(item.published))
+        items = [item for item in first if item.id not in known_ids] + items
+    return thread_page(page.tree, page.source, items, page.links, heading)
 
 
-_CLUTTER = (
-    "script, style, button, form, [class*=signature], [class*=Signature], [class*=share], [class*=like],"
-    " [class*=vote],"
-    " [class*=action], [class*=footer], [class*=toolbar], [class*=edited], [class*=report], [class*=reply-link]"
-)
-
-
-def _own_number(element: Element) -> str | None:
-    for name in _ID_ATTRIBUTES:
-        found = _DIGITS.search(element.get(name) or "")
-        if found:
-            return found[1]
-    for inner in select(element, "a[id], a[name], [id]")[:6]:
-        found = _DIGITS.search(inner.get("id") or inner.get("name") or "")
-        if found:
-            return found[1]
-    return None
-
-
-def _named(block: _Block, nested: list[Element]) -> Element | None:
-    """The element that holds the author's name: of those marked as one the surest, and of these the first."""
-    hidden = {below for one in nested for below in one.iter()}
-    names = [one for one in block.element.iter() if isinstance(one.tag, str) and one not in hidden and _is_name(one)]
-    worded = [one for one in names if one is not block.time and _NAMELIKE.fullmatch(one_line(one))]
-    return min(worded, key=_sureness, default=None)
-
-
-def _sureness(element: Element) -> int:
-    """0 where the page says that this is the author; the larger, the more it is a guess."""
-    if element.get("rel") == "author" or element.get("itemprop") in ("author", "creator"):
-        return 0
-    profile = element.tag == "a" and bool(_PROFILE.search(element.get("href") or ""))
-    marked = bool(_SURE.search(element.get("class") or ""))
-    return 1 if profile and marked else 2 if profile or (marked and len(element) == 0) else 3
-
-
-def _permalink(sheet: Sheet, element: Element, number: str | None) -> str | None:
-    for link in select(element, "a[href]")[:40]:
-        url = absolute(sheet.base, link.get("href"))
-        named = short(url)
-        if url and named and named.startswith(("p", "comment-")):
-            return url
-        if url and number and urlsplit(url).fragment.endswith(number):
-            clean = clean_link(sheet.base, link.get("href"))
-            return f"{clean}#{urlsplit(url).fragment}"
-    return None
-
-
-def _content(block: _Block, name: Element | None, nested: list[Element]) -> Element | None:
-    """Of the largest parts without name and time the one with most words that are no links."""
-    held = {up for one in (block.time, name) if one is not None for up in (one, *one.iterancestors())}
-    hidden = set(nested)
-    best, most = None, 0.0
-    waiting = [block.element]
-    while waiting:
-        element = waiting.pop()
-        if not isinstance(element.tag, str) or element in hidden or element.tag in _NOT_POSTS:
-            continue
-        if element in held:
-            waiting.extend(element)
-            continue
-        words = len(one_line(element))
-        linked = sum(len(one_line(link)) for link in select(element, "a")[:50])
-        marks = f"{element.get('class') or ''} {element.get('itemprop') or ''}".lower()
-        hint = 1.5 if re.search(r"text|content|body|message|entry|comment|post", marks) else 1.0
-        score = (words - 2 * linked) * hint
-        if score > most:
-            best, most = element, score
-    return best
-
-
-def _made_up(at: Published, author: str | None, text: str) -> str:
-    """An id that grows with time, for posts that have none: its second, and three digits of what is said by whom."""
-    moment = at.at or at.upper
-    digest = int(blake2b(f"{author}\n{text}".encode("utf-8", "replace"), digest_size=4).hexdigest(), 16) % 1000
-    return f"s{int(moment.timestamp()) if moment else 0}{digest:03}"
-
-
-def _rows(sheet: Sheet, blocks: list[_Block]) -> Iterator[ThreadRow]:
+def _items(page: Sight, group: Group) -> Iterator[ParsedItem]:
+    """The posts in the order of the page."""
+    posts = _apart(page, group)
+    scopes = [_shown(page.plan, post.scope) for post in posts]
+    writers = writers_of(scopes)
+    times = times_of([post.stamps for post in posts], page.clock)
+    moments = [(when.at.at or when.at.upper) for when in times if when is not None]
+    later = bool(page.links.previous) and not falls(moments)
+    names = named_posts([post.frame for post in posts], page.base, later=later)
+    levels = [_level(post) for post in posts]
+    replied = [_reply_link(post.scope) for post in posts]
+    said = list(said_in([post.scope for post in posts], writers, times))
+    ids = in_one_order([_id(*three) for three in zip(names, writers, times, said, strict=True)])
+    by_name = {writer.name: number for number, writer in enumerate(writers) if writer is not None}
     seen: set[str] = set()
-    host = urlsplit(sheet.url).netloc
-    for block in blocks:
-        links = [link for link in select(block.element, "a[href]")[:30] if len(one_line(link)) >= 4]
-        links = [link for link in links if not _is_name(link)]
-        title = max(links, key=lambda link: len(one_line(link)), default=None)
-        url = clean_link(sheet.base, title.get("href")) if title is not None else None
-        if title is None or url is None or urlsplit(url).netloc != host or url in seen:
+    above: list[tuple[int, int]] = []
+    for number, post in enumerate(posts):
+        if ids[number] in seen or not (
+            said[number].extract.text or said[number].deleted or said[number].extract.images
+        ):
             continue
-        seen.add(url)
-        named = short(url)
-        yield ThreadRow(
-            id=named.partition("-")[0] if named and named.startswith("t") else _place(url),
-            url=url,
-            title=one_line(title),
-            last_time=block.at.at,
-            last_item=f"at {block.at.at.isoformat()}" if block.at.at else None,
+        seen.add(ids[number])
+        parent = post.nested_in
+        if parent is None and levels[number] is not None:
+            above = [one for one in above if one[0] < levels[number]]  # type: ignore[operator]
+            parent = above[-1][1] if above else None
+            above.append((levels[number] or 0, number))
+        quoted = _quoted(page, said[number], replied[number], names, ids)
+        answered = said[number].answered
+        if (
+            answered is not None
+            and answered not in by_name
+            and quoted is None
+            and not said[number].extract.quotes_removed
+        ):
+            answered = None  # "@" at the start may be anything
+        parent_id = quoted or (ids[parent] if parent is not None else None)
+        if answered is None and parent is not None and quoted is None and (writer := writers[parent]) is not None:
+            answered = writer.name
+        yield _item(
+            page, post, ids[number], names[number], writers[number], times[number], said[number], parent_id, answered
         )
 
 
-def _place(url: str) -> str:
-    """A name for a thread that only its address tells."""
-    parts = urlsplit(url)
-    return "u" + blake2b(f"{parts.path}?{parts.query}".encode("utf-8", "replace"), digest_size=8).hexdigest()
+def _apart(page: Sight, group: Group) -> list[_Post]:
+    """The blocks, each with its elements and times; those within others are taken out of them."""
+    plan = page.plan
+    several = len(group.blocks) > 1
+    if group.segmented:
+        frames = [[box] for box in wrapped(plan, group)]
+    else:
+        frames = [frame_of(plan, group, block) if several else [plan.elements[block.start]] for block in group.blocks]
+    posts: list[_Post] = []
+    around: list[int] = []
+    for number, (block, frame) in enumerate(zip(group.blocks, frames, strict=False)):
+        while around and group.blocks[around[-1]].end <= block.start:
+            around.pop()
+        stamps = _stamps(plan, group, block, frame)
+        nested = around[-1] if around and not group.segmented else None
+        around.append(number)
+        posts.append(_Post(block=block, frame=frame, scope=frame[-1], stamps=stamps, nested_in=nested))
+    for post in reversed(posts):
+        if post.nested_in is not None:
+            remove(post.scope)
+    return posts
+
+
+def _stamps(plan: Plan, group: Group, block: Block, frame: list[Element]) -> list[tuple[Stamp, Element]]:
+    """The times of a block: its own, and those of the elements around that hold no other block."""
+    top = plan.index.get(frame[-1])
+    if group.segmented or top is None:
+        spans = list(block.spans())
+    else:
+        spans = list(Block(top, plan.ends[top], block.inner).spans())
+    return [(stamp, plan.elements[stamp.at]) for start, end in spans for stamp in plan.stamps_in(start, end)]
+
+
+def _shown(plan: Plan, scope: Element) -> list[Element]:
+    """The elements of a block that are no part of a quote."""
+    return [
+        one
+        for one in scope.iter()
+        if isinstance(one.tag, str) and not plan.quoted[plan.index.get(one, 0)] and one.tag not in ("script", "style")
+    ]
+
+
+def _level(post: _Post) -> int | None:
+    for element in post.frame[:3]:
+        for name in ("data-depth", "data-level", "depth", "aria-level", "data-indent"):
+            value = element.get(name) or ""
+            if value.isascii() and value.isdigit() and len(value) < 3:
+                return int(value)
+        found = _LEVEL.search(element.get("class") or "")
+        if found:
+            return int(found[1])
+    return None
+
+
+def _reply_link(scope: Element) -> str | None:
+    """Where "in reply to" leads."""
+    for place, link in enumerate(scope.iter("a")):
+        if place > 20:
+            return None
+        words = brief(link, 60).lower()
+        if re.match(r"(?:als )?(?:antwort (?:auf|an)|in reply to|replying to|parent)\b", words):
+            return str(link.get("href") or "") or None
+    return None
+
+
+def _quoted(
+    page: Sight, said: Said, replied: str | None, names: Sequence[Named | None], ids: Sequence[str]
+) -> str | None:
+    """Id of the post that a quote or a link names."""
+    for href in (replied, *said.links):
+        url = absolute(page.base, href)
+        if url is None:
+            continue
+        fragment = urlsplit(url).fragment
+        for named, name in zip(names, ids, strict=True):
+            if named is not None and (
+                (fragment and named.fragment == fragment) or (named.native and named.native == native_id(url))
+            ):
+                return name
+        short = (native_id(url) or "").rpartition(" ")[2]
+        if re.fullmatch(r"(?:p|comment-)\d+", short):
+            return short
+    return None
+
+
+def _id(named: Named | None, writer: Writer | None, time: When | None, said: Said) -> str:
+    """As the page calls it, or else made of name and words."""
+    if named is not None and named.native is not None:
+        return named.native.rpartition(" ")[2]
+    if named is not None and named.number.isdigit():
+        return f"p{named.number}"
+    published = time.at if time is not None else Published()
+    name = writer.name if writer is not None else None
+    return made_up_id(published, name, said.extract.text, named.number if named is not None else None)
+
+
+def _item(
+    page: Sight,
+    post: _Post,
+    name: str,
+    named: Named | None,
+    writer: Writer | None,
+    time: When | None,
+    said: Said,
+    parent: str | None,
+    answered: str | None,
+) -> ParsedItem:
+    here = without_fragment(page.source.url)
+    anchored = f"{here}#{named.fragment}" if named is not None and named.fragment else None
+    return ParsedItem(
+        kind=Kind.COMMENT if is_about_else(page.tree) else Kind.POST,
+        id=name,
+        url=(named.url if named is not None else None) or anchored or here,
+        author=writer.name if writer is not None else None,
+        author_id=_account(page, writer),
+        title=said.title,
+        text=said.extract.text,
+        published=time.at if time is not None else Published(),
+        parent=parent,
+        parent_author=answered,
+        quotes_removed=said.extract.quotes_removed,
+        images=said.extract.images,
+        deleted=said.deleted,
+    )
+
+
+def _account(page: Sight, writer: Writer | None) -> str | None:
+    """The number of an account in the address of its profile."""
+    url = absolute(page.base, writer.link) if writer is not None and writer.link else None
+    if url is None or not re.search(
+        r"user|member|mitglied|nutzer|profil|/u/|author|[?&;]u(?:id)?=", url, re.IGNORECASE
+    ):
+        return None
+    found = re.findall(r"(?<![\w.])\d{1,18}(?![\w])", urlsplit(url).path + "?" + urlsplit(url).query)
+    return found[-1] if len(found) == 1 else None
+
+
+# --- lists ------------------------------------------------------------------------------------------------------
+
+
+def _list(page: Sight, group: Group) -> Parsed:
+    plan = page.plan
+    scopes, stamps = [], []
+    for block in group.blocks:
+        frame = frame_of(plan, group, block) if not group.segmented else [plan.elements[block.start]]
+        top = plan.index[frame[-1]]
+        start, end = (block.start, block.end) if group.segmented else (top, plan.ends[top])
+        scopes.append(plan.elements[start:end][:600])
+        stamps.append([(stamp, plan.elements[stamp.at]) for stamp in plan.stamps_in(start, end)[:10]])
+    rows = tuple(rows_of(scopes, stamps, page.clock, page.place))
+    boards = [row for row in rows if _BOARD.search(urlsplit(row.url).path + "?" + urlsplit(row.url).query)]
+    boards = [row for row in boards if not _THREAD.search(row.url) and not row.id.startswith("t")]
+    if len(boards) * 2 > len(rows):
+        return Parsed(state=Answer.OK, boards=rows, links=page.links, lang=page.lang)
+    return Parsed(state=Answer.OK, threads=rows, links=page.links, lang=page.lang)
+
+
+def _nothing(page: Sight) -> Parsed:
+    letters = page.plan.free(0, len(page.plan.elements))
+    said = " ".join(one_line(one) for one in select(page.tree, "h1, h2, h3, legend, .error, .message")[:8])
+    asks = letters < 300 or (letters < 3_000 and len(page.plan.stamps) < FEWEST and bool(_LOGIN.search(said)))
+    if asks and first(page.tree, "input[type=password]") is not None:
+        return Parsed(state=Answer.GATED, reason="the page asks for a login", lang=page.lang)
+    reason = "no repeated blocks with name, time and text"
+    return Parsed(state=Answer.EMPTY, reason=reason, lang=page.lang)

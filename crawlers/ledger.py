@@ -314,7 +314,8 @@ class Ledger:
         ]
         if rows:
             connection.execute(sa.insert(fetch), rows)
-        blocking.count(connection, Counter(one.rule for one in finished.fetches if one.rule), now)
+        refused = Counter(one.rule for one in finished.fetches if one.rule) + finished.visit.refused
+        blocking.count(connection, refused, now)
         raw.note(connection, finished.row.id, finished.pages or {}, now)
 
     @staticmethod

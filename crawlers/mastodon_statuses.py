@@ -123,6 +123,9 @@ def _host(url: str) -> str:
     """The public name of a server; empty for addresses and names of a local network."""
     try:
         host = (urlsplit(url).hostname or "").removeprefix("www.")
+    except ValueError:
+        return ""
+    try:
         ip_address(host)
     except ValueError:
         return host if "." in host else ""

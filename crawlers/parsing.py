@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from pipeline.item import Media, Published, RankedResult
 from pipeline.words import Answer, Kind
+
+if TYPE_CHECKING:
+    from crawlers.dates import Order
 
 
 class PageFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +28,8 @@ class PageFile(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] = {}
     """Lower-case names."""
     status: int = 200
+    order: Order | None = None
+    """Order of day and month that other pages of the place showed, where one of them did."""
 
 
 class ParsedItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,3 +119,5 @@ class Parsed(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the page says that the thread's question was solved; None where it says nothing."""
     first_page: bool | None = None
     """Whether the thread's opening post is on this page; None where unknown."""
+    order: Order | None = None
+    """Order of day and month that the dates of this page show beyond doubt (``crawlers.order``)."""

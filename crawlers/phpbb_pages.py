@@ -11,20 +11,36 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from crawlers.dates import Order, learn_order, parse_date
+from crawlers.contents import says_gone
+from crawlers.dates import Order, parse_date
+from crawlers.generic_pages import parse_generic
+from crawlers.order import order_of
 from crawlers.parsing import Links, PageFile, Parsed, ParsedItem, ThreadRow
 from crawlers.select import absolute, base_of, clean_link, first, has_class, parameter, select, tree_of
-from crawlers.text import Element, Extract, collapse, one_line, own_words, text_of
+from crawlers.text import Element, Extract, collapse, one_line, own_words, remove, text_of
+from crawlers.threads import lacking
 from pipeline.item import Published
 from pipeline.words import Answer, Kind
 
-_POST_ID = re.compile(r"p?(\d{1,12})")
+_POST_ID = re.compile(r"(?:post[-_]?)?(?:p[-_]?)?(\d{1,12})")
 _WROTE = re.compile(
     r"^(?P<name>.{1,60}?)\s+(?:hat (?:folgendes )?geschrieben|schrieb|wrote|has written)\b.*", re.IGNORECASE
 )
 _POSTED = re.compile(r"(?:Posted|Verfasst(?: am)?|Geschrieben)\s*:?\s*(.{6,60})", re.IGNORECASE)
 _SUBJECT = re.compile(r"(?:Post subject|Betreff(?: des Beitrags)?|Titel)\s*:\s*(.*)", re.IGNORECASE)
 _PAGE_OF = re.compile(r"(?:Page|Seite)\s+(\d+)\s+(?:of|von)\s+(\d+)", re.IGNORECASE)
+_DATED = "p.author, .author, .lastpost, .postdetails, .gensmall, .topicdetails, .genmed"
+_POSTS = "div.post[id], article.post[id], li.post[id], section.post[id], div[id^='post-p'], article[id^='post-p']"
+_CONTENTS = ("div.content, .postbody .content", ".post-content, .post-text, .message-content, .post_text", ".postbody")
+"""Where a post's words stand: in prosilver, in skins of its like, and in those that have no place for words alone."""
+_AROUND = ".author, h3, .post-buttons, .profile-icons, .postprofile, .post-head, .post-header, .post-meta, .post-date"
+"""Beside the words in a skin that has no place for words alone."""
+_AUTHORS = (
+    "p.author .username, p.author .username-coloured, p.author strong",
+    ".postprofile .username, .postprofile .username-coloured, .postprofile dt strong",
+    ".username, .username-coloured, .user-name, .post-author, .author-name, .author a, a[href*='mode=viewprofile']",
+    "[class*=username], .author",
+)
 _NEXT = frozenset({"next", "nächste", "weiter", "»", "›"})
 _PREVIOUS = frozenset({"previous", "vorherige", "zurück", "«", "‹"})
 _ANNOUNCED = re.compile(r"^\s*(?:announcement|ankündigung|bekanntmachung|sticky|wichtig|global announcement)\s*:", re.I)
@@ -49,28 +65,51 @@ def parse_page(source: PageFile) -> Parsed:
     if not source.body.strip():
         return Parsed(state=Answer.ERROR, reason="the answer is empty")
     tree = tree_of(source)
+    dated = [one_line(element) for element in select(tree, _DATED)]
+    shown = order_of(source, dated, tree.get("lang"))
     page = _Page(
         tree=tree,
         url=source.url,
         base=base_of(tree, source.url),
         now=source.now,
         zone=_zone(tree) or source.zone,
-        order=learn_order(one_line(element) for element in select(tree, "p.author, .lastpost, .postdetails")),
+        order=shown.order,
     )
+    parsed = _read(page)
+    if parsed.state is Answer.EMPTY:
+        parsed = _strange(source, page) or parsed
+    return msgspec.structs.replace(parsed, order=shown.evidence)
+
+
+def _strange(source: PageFile, page: _Page) -> Parsed | None:
+    """The posts of a skin that nobody knows, by the shape of the page."""
+    found = parse_generic(msgspec.structs.replace(source, zone=page.zone))
+    if found.state is not Answer.OK or not found.items:
+        return None
+    posts = tuple(
+        msgspec.structs.replace(post, url=_post_url(page, post.id[1:]) or post.url) if post.id[1:].isdigit() else post
+        for post in found.items
+    )
+    return msgspec.structs.replace(_thread_page(page, posts), thread_title=found.thread_title)
+
+
+def _read(page: _Page) -> Parsed:
     posts = tuple(_prosilver_posts(page)) or tuple(_table_posts(page))
     topics, boards = _topics(page), _boards(page)
     if posts:
         return _thread_page(page, posts)
     if topics or boards:
         links = _paging(page, "viewforum.php", "f") or _paging(page, "search.php", "search_id") or Links()
-        return Parsed(state=Answer.OK, threads=topics, boards=boards, links=links, lang=_lang(tree))
-    return _nothing(tree)
+        return Parsed(state=Answer.OK, threads=topics, boards=boards, links=links, lang=_lang(page.tree))
+    return _nothing(page.tree)
 
 
 def looks_like(tree: Element) -> bool:
     """Whether a page was made by phpBB."""
     marks = "body#phpbb, ul.topiclist, a.topictitle, span.postbody, a.forumtitle, a.forumlink, .postauthor"
-    return first(tree, marks) is not None
+    told = "meta[name=copyright][content*='phpBB'], .copyright a[href*='phpbb.com'], footer a[href*='phpbb.com'],"
+    told += " #page-footer a[href*='phpbb.com'], #footer a[href*='phpbb.com']"
+    return first(tree, f"{marks}, {told}") is not None
 
 
 def _nothing(tree: Element) -> Parsed:
@@ -107,11 +146,10 @@ def _thread_page(page: _Page, posts: tuple[ParsedItem, ...]) -> Parsed:
     )
     thread = _thread_id(page, head)
     title = one_line(head) or _own_title(posts[0])
-    timeless = sum(post.published.at is None and post.published.upper is None for post in posts)
-    broken = timeless * 5 > len(posts)
+    reason = lacking(posts)
     return Parsed(
-        state=Answer.LAYOUT_CHANGED if broken else Answer.OK,
-        reason=f"{timeless} of {len(posts)} posts have no time" if broken else "",
+        state=Answer.LAYOUT_CHANGED if reason else Answer.OK,
+        reason=reason,
         items=tuple(msgspec.structs.replace(post, thread=thread) for post in posts),
         links=links,
         thread=thread,
@@ -139,18 +177,29 @@ def _thread_id(page: _Page, head: Element | None) -> str | None:
 
 
 def _prosilver_posts(page: _Page) -> Iterator[ParsedItem]:
-    for post in select(page.tree, "div.post[id], article.post[id]"):
+    for post in select(page.tree, _POSTS):
         number = _POST_ID.fullmatch(post.get("id"))
-        content = first(post, "div.content, .postbody .content")
+        content = next((found for css in _CONTENTS if (found := first(post, css)) is not None), None)
         if number is None or content is None:
             continue
-        author = first(post, "p.author .username, p.author .username-coloured, p.author strong")
-        if author is None:
-            author = first(post, ".postprofile .username, .postprofile .username-coloured, .postprofile dt strong")
-        time = first(post, "p.author time[datetime], .author time[datetime]")
-        line = one_line(first(post, "p.author, .author"))
-        printed = time.get("datetime") if time is not None else _after_author(line)
-        yield _post(page, number[1], content, author, printed, _prosilver_title(post))
+        author = next((found for css in _AUTHORS if (found := first(post, css)) is not None and one_line(found)), None)
+        printed, title = _prosilver_time(page, post), _prosilver_title(post)
+        if has_class(content, "postbody"):
+            for part in select(content, _AROUND):
+                remove(part)
+        yield _post(page, number[1], content, author, printed, title)
+
+
+def _prosilver_time(page: _Page, post: Element) -> str | None:
+    """The time over a post: for machines, in the line with the author, or wherever the skin has it."""
+    line = _after_author(one_line(first(post, "p.author, .author")))
+    if (time := first(post, "p.author time[datetime], .author time[datetime]")) is not None:
+        return str(time.get("datetime"))
+    if line and page.date(line).at is not None:
+        return line
+    shown = select(post, "time[datetime], abbr[title], .post-date, .postdate, .post-time, [class*=date], [class*=time]")
+    texts = (text for one in shown[:8] for text in (one.get("datetime"), one.get("title"), one_line(one)) if text)
+    return next((text for text in texts if page.date(text).at is not None), line or None)
 
 
 def _after_author(line: str) -> str:
@@ -168,6 +217,7 @@ def _post(
     quotes = _quotes(content)
     answered, parent = _answered(page, quotes)
     extract = _extract(content, quotes)
+    gone = says_gone(extract.text)
     return ParsedItem(
         kind=Kind.POST,
         id=f"p{number}",
@@ -175,8 +225,9 @@ def _post(
         author=one_line(author) or None,
         author_id=parameter(_profile(page, author), "u"),
         title=title,
-        text=extract.text,
+        text="" if gone else extract.text,
         published=page.date(time),
+        deleted=gone,
         parent=parent,
         parent_author=answered,
         quotes_removed=extract.quotes_removed,

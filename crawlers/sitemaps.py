@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from datetime import datetime
 
 import msgspec
-from lxml import etree
 
 from crawlers.dates import parse_date
 from crawlers.parsing import Links, PageFile, Parsed, ThreadRow
 from crawlers.select import absolute
-from crawlers.text import Element
+from crawlers.text import Element, xml_of
 from pipeline.words import Answer
 
 MAX_BYTES = 50_000_000
@@ -56,11 +55,7 @@ def unpacked(body: bytes) -> bytes:
 
 
 def _entries(page: PageFile, body: bytes) -> Iterator[Entry]:
-    parser = etree.XMLParser(recover=True, resolve_entities=False, no_network=True, remove_comments=True)
-    try:
-        tree = etree.fromstring(body, parser)
-    except (etree.LxmlError, ValueError):
-        return
+    tree = xml_of(body)
     rows = 0
     for node in tree if tree is not None else ():
         name = _name(node)
@@ -94,10 +89,7 @@ def _name(node: Element) -> str:
 
 
 def _text(node: Element) -> str:
-    try:
-        return " ".join((node.text or "").split())
-    except UnicodeDecodeError:  # halves of letters, which XML forbids and broken maps have
-        return ""
+    return " ".join((node.text or "").split())
 
 
 def _row(entry: Entry) -> ThreadRow:

@@ -21,6 +21,9 @@ MAX_TEXT = 200_000
 
 MOST_ATTRIBUTES = 2_000
 """Of one element; no page for readers has as many."""
+_HALF_LETTER = re.compile(
+    rb"&#(?:x0{0,8}d[89a-f][0-9a-f]{2}|0{0,8}(?:5529[6-9]|55[3-9]\d\d|56\d{3}|57[0-3]\d\d));", re.IGNORECASE
+)
 _LONG_TAG = re.compile(r"<[^<>]{10000,}")
 _BLOCK, _LINE = "\x1e", "\x1f"
 _BLOCKS = frozenset(
@@ -100,6 +103,18 @@ def parse_tree(text: str) -> Element:
     return tree
 
 
+def xml_of(body: bytes) -> Element | None:
+    """The tree of an XML answer as far as it goes; None where there is none. No entity is followed.
+
+    Halves of letters, which XML forbids, are taken out: of names and texts that hold one nothing at all can be had.
+    """
+    parser = etree.XMLParser(recover=True, resolve_entities=False, no_network=True, remove_comments=True)
+    try:
+        return etree.fromstring(_HALF_LETTER.sub(b"", body), parser)
+    except (etree.LxmlError, ValueError):
+        return None
+
+
 def fragment_text(markup: str) -> str:
     """Text of a piece of HTML, such as the content of a feed entry; plain text passes, its entities decoded."""
     return text_of(parse_tree(f"<div>{_CONTROL.sub('', markup)}</div>"))
@@ -121,6 +136,17 @@ def collapse(marked: str) -> str:
 def one_line(element: Element | None) -> str:
     """Text of an element on one line; empty for None."""
     return " ".join(text_of(element).split()) if element is not None else ""
+
+
+def brief(element: Element | None, most: int = 130) -> str:
+    """Text of an element on one line where it is short, else nothing; costs no more for a large one."""
+    parts, size = [], 0
+    for part in element.itertext() if element is not None else ():
+        parts.append(part)
+        size += len(part.strip())
+        if size > most or len(parts) > 4 * most:
+            return ""
+    return " ".join(" ".join(parts).split())
 
 
 def own_words(
@@ -191,10 +217,12 @@ def _opening(node: Element, tag: str) -> Iterator[str]:
 
 
 def _unshortened(link: Element, text: str) -> str:
-    """The whole address where a board shows ``http://example.org/a ... b.html``."""
+    """The whole address where a board shows ``http://example.org/a ... b.html`` or ``http://example.org/a…``."""
     beginning, dots, _ = text.partition(" ... ")
+    if not dots and text.endswith(("…", "...")):
+        beginning, dots = text.rstrip(".…"), "…"
     address = link.get("href") or ""
-    return address if dots and beginning and beginning in address else text
+    return address if dots and "/" in beginning and beginning in address else text
 
 
 def _plain(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -101,6 +102,8 @@ class Visit:
     """Pages that were to be looked at again and said nothing."""
     vanished: dict[str, Followed] = field(default_factory=dict)
     """uid → what is no longer there."""
+    refused: Counter[str] = field(default_factory=Counter)
+    """Rule → how many links it refused, of those that were never asked for (``crawlers.traps``)."""
     spent: int = 0
     """Units of an interface's quota that this visit cost."""
     quota: tuple[str, datetime, int] | None = None

@@ -126,6 +126,7 @@ def _entry(page: PageFile, entry: Mapping[str, Any]) -> ParsedItem | None:
         author_id=named((entry.get("author"),)) or None,
         title=plain(mapping(entry.get("title")).get("rendered")),
         published=_time(page, entry),
+        thread=thread_of(link),
         teaser=not content.get("rendered"),
     )
     return with_extract(item, _article_words(tree_in(markup)))
@@ -214,7 +215,7 @@ def _html(page: PageFile) -> Parsed:
         return article
     parsed = Parsed(
         state=Answer.OK,
-        items=(*article.items, *comments),
+        items=(*(msgspec.structs.replace(item, thread=thread_of(own)) for item in article.items), *comments),
         links=Links(next=_comment_page(tree, base, "next"), previous=_comment_page(tree, base, "prev")),
         thread=thread_of(own),
         thread_title=title,

@@ -30,7 +30,8 @@ def origin_of(url: str) -> str:
     Raises ValueError where the URL has no host.
     """
     parts = urlsplit(url)
-    host = (parts.hostname or "").lower().removeprefix("www.")
+    host = (parts.hostname or "").lower()
+    host = host.removeprefix("www.") or host  # "https://www./" is an address, too
     if not host:
         raise ValueError(f"no host in URL {url!r}")
     default = {"http": 80, "https": 443}.get(parts.scheme)

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from lxml import etree
 from pydantic import BaseModel, ConfigDict, Field
 from scrapy.http import Response
 
@@ -31,7 +30,7 @@ from crawlers.look import Look
 from crawlers.newest import NewestFirst, Reel
 from crawlers.parsing import PageFile, Parsed, ParsedItem
 from crawlers.spider import Yield
-from crawlers.text import fragment_text
+from crawlers.text import fragment_text, xml_of
 from pipeline.words import Answer, Channel, Kind
 
 LAST_PAGE = 10
@@ -67,11 +66,7 @@ def _json_entries(page: PageFile) -> list[Mapping[str, Any]] | None:
 
 def _xml_entries(page: PageFile) -> list[Mapping[str, Any]] | None:
     """Entries of the XML form in the shape of the JSON one."""
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, recover=True, huge_tree=False)
-    try:
-        root = etree.fromstring(page.body[:5_000_000], parser)
-    except (etree.XMLSyntaxError, ValueError):
-        return None
+    root = xml_of(page.body[:5_000_000])
     if root is None or root.tag != f"{_ATOM}feed":
         return None
     return [_plain(entry) for entry in root.iterfind(f"{_ATOM}entry")]

@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 import msgspec
-from lxml import etree
 from pydantic import Field
 from scrapy.http import Request
 
@@ -22,7 +21,7 @@ from crawlers.parsing import Links, PageFile, Parsed, ParsedItem
 from crawlers.ranking import RankedOptions, RankedSpider, Standing
 from crawlers.results import MAX_RESULTS, ranked_items, words
 from crawlers.select import absolute
-from crawlers.text import Element
+from crawlers.text import Element, xml_of
 from pipeline.duration import format_duration
 from pipeline.identity import folded_letters, identify, origin_of, permalink_id, uid_of
 from pipeline.item import RankedResult
@@ -118,12 +117,8 @@ def search_url(base: str, query: str, options: GooglenewsOptions) -> str:
 
 
 def _rows(body: bytes) -> Iterator[Element]:
-    """The entries, as far as the XML goes. No entity is followed."""
-    parser = etree.XMLParser(recover=True, resolve_entities=False, no_network=True, remove_comments=True)
-    try:
-        tree = etree.fromstring(body, parser)
-    except (etree.LxmlError, ValueError):
-        return
+    """The entries, as far as the XML goes."""
+    tree = xml_of(body)
     if tree is not None:
         yield from tree.iter("item")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -66,7 +67,7 @@ def _judged(sheet: Sheet, item: ParsedItem, box: Element | None) -> ParsedItem:
     accepted = "accepted-answer" in (box.get("class") or "").split()
     return msgspec.structs.replace(
         item,
-        votes=int(votes) if votes.lstrip("-").isascii() and votes.lstrip("-").isdigit() and len(votes) < 10 else None,
+        votes=int(votes) if re.fullmatch(r"-?[0-9]{1,9}", votes) else None,
         accepted=(True if accepted else None) if box.get("data-answerid") else None,
     )
 

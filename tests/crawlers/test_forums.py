@@ -113,6 +113,15 @@ def test_a_question_with_answer_and_comment() -> None:
     )
 
 
+@pytest.mark.parametrize(("shown", "votes"), [("-1", -1), ("--1", None), ("\u00b2", None), ("9" * 5_000, None)])
+def test_votes_are_whole_numbers(shown: str, votes: int | None) -> None:
+    body = (
+        (PAGES / "stackexchange_question.html").read_text("utf-8").replace('data-value="-1"', f'data-value="{shown}"')
+    )
+    page = PageFile(url="https://q.example/questions/99/x", body=body.encode(), now=NOW, zone=ZoneInfo("UTC"))
+    assert parse_document("stackexchange", page)["items"][1]["votes"] == votes
+
+
 def test_an_unknown_program_by_the_shape_of_its_page() -> None:
     document = told("forum_unknown", "https://wand.example/thema/99")
     first, second = document["items"]

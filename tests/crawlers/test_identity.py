@@ -161,3 +161,16 @@ def test_another_author_or_beginning_is_another_review():
     ids = {signed_id(url, "Ann", "Gut"), signed_id(url, "Bob", "Gut"), signed_id(url, "Ann", "Schlecht")}
     assert len(ids) == 3
     assert signed_id(url, "ANN", "gut!") == signed_id(url, "ann", "Gut")
+
+
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("https://WWW.Bahn.example/a", "bahn.example"),
+        ("https://www.bahn.example:8443/", "bahn.example:8443"),
+        ("https://www./", "www."),
+        ("http://www:80/", "www"),
+    ],
+)
+def test_an_origin_is_the_host_without_what_all_have(url, origin):
+    assert origin_of(url) == origin

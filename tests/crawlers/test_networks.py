@@ -102,6 +102,14 @@ def test_the_names_of_a_mastodon_post():
     assert native_id("https://medium.example/@juergen/ein-titel-0a1b") is None
 
 
+@pytest.mark.parametrize("url", ["https://[/@juergen", "https://[]/@juergen", "https://127.0.0.1/@juergen"])
+def test_a_mastodon_author_without_a_public_server_keeps_the_short_name(url):
+    body = json.loads(read("mastodon_tag.json"))[:1]
+    body[0]["account"] |= {"acct": "juergen", "url": url}
+    [post] = ALL["mastodon"].parser(page(json.dumps(body), "https://markt.example/api/v1/x")).items
+    assert post.author == "juergen"
+
+
 def test_a_bluesky_post_in_whole():
     post, reply = parsed("bluesky_search.json").items
     assert (post.author, post.author_id) == ("anna.example.social", "did:plc:anna0001")

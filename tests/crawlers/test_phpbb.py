@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from rehearsal import BERLIN, NOW, Source, page
 
+from crawlers.contents import says_gone
 from crawlers.parsing import ThreadRow
 from crawlers.spiders.phpbb import PhpbbSpider, parse
 from pipeline.words import Answer, Precision
@@ -127,6 +128,71 @@ def test_the_table_styles_of_old_boards_are_read_too():
     assert first.published.at == datetime(2007, 6, 24, 20, 7, tzinfo=BERLIN)
     assert (second.author, second.text, second.quotes_removed) == ("Trude", "Immerhin gute Musik.", 1)
     assert second.parent_author == "Hansi"
+
+
+def test_a_skin_with_its_own_places_for_name_time_and_words():
+    parsed = parse(page((PAGES / "phpbb_skin.html").read_bytes(), "https://forum.example/viewtopic.php?t=61"))
+    first, second, third = parsed.items
+    assert (parsed.state, parsed.thread, parsed.thread_title) == (Answer.OK, "t61", "Hotline taub")
+    assert (first.id, first.author, first.author_id) == ("p700", "Käthe Größl", "7")
+    assert (first.title, first.text) == ("Hotline taub", "Seit drei Stunden nur Musik bei der Nordstrom.")
+    assert first.published.at == datetime(2026, 11, 12, 13, 15, tzinfo=BERLIN)
+    assert (second.author, second.text) == ("Gast Ole", "Bei mir ging nach zehn Minuten jemand ran.")
+    assert (second.parent, second.parent_author, second.quotes_removed) == ("p700", "Käthe Größl", 1)
+    assert second.published.at == datetime(2026, 11, 21, 18, 5, tzinfo=BERLIN)
+    assert (third.deleted, third.text, third.author) == (True, "", "Trude")
+
+
+def test_a_skin_that_nobody_knows_is_read_by_its_shape():
+    parsed = parse(page((PAGES / "phpbb_strange.html").read_bytes(), "https://forum.example/viewtopic.php?t=9"))
+    assert (parsed.state, parsed.thread, parsed.thread_title) == (Answer.OK, "t9", "Tarif weg")
+    assert [(item.id, item.author) for item in parsed.items] == [
+        ("p81", "Jörg Ä."), ("p82", "Silke"), ("p83", "Enno"), ("p84", "Jörg Ä."),
+    ]  # fmt: skip
+    assert parsed.items[0].url == "https://forum.example/viewtopic.php?p=81#p81"
+    assert parsed.items[1].text == "Meiner auch!"
+    assert parsed.items[2].published.at == datetime(2026, 11, 21, 7, 2, tzinfo=BERLIN)
+
+
+@pytest.mark.parametrize(
+    ("text", "gone"),
+    [
+        ("Dieser Beitrag wurde von Leitung am 22. November 2026, 07:40 gelöscht. Grund: Doppelbeitrag.", True),
+        ("[deleted]", True),
+        ("This post was deleted by Walt on Wed Nov 04, 2026 9:15 pm.", True),
+        ("Kommentar entfernt", True),
+        ("Der Beitrag wurde gelöscht, warum macht ihr das?", False),
+        ("Mein Konto wurde gelöscht.", False),
+        ("Gelöscht! Zensur bei der Telekom!", False),
+    ],
+)
+def test_what_stands_in_the_place_of_a_deleted_post(text, gone):
+    assert says_gone(text) is gone
+
+
+def test_posts_without_authors_are_a_changed_layout():
+    posts = "".join(
+        f'<div id="p{n}" class="post"><p class="author"><time datetime="2026-11-02T08:00Z"></time></p>'
+        f'<div class="content">Beitrag {n}</div></div>'
+        for n in range(3)
+    )
+    parsed = parse(page(f'<body id="phpbb">{posts}'))
+    assert (parsed.state, len(parsed.items)) == (Answer.LAYOUT_CHANGED, 3)
+    assert parsed.reason == "3 of 3 posts have no author"
+
+
+@pytest.mark.parametrize(
+    ("lang", "known", "order", "month"),
+    [("de", None, None, 2), ("en-us", None, None, 11), ("de", "MDY", None, 11), ("en-us", "DMY", None, 2)],
+)
+def test_the_order_of_day_and_month_comes_from_the_board(lang, known, order, month):
+    body = (
+        f'<html lang="{lang}"><body id="phpbb"><div id="p1" class="post"><p class="author">by <strong>Walt</strong> » '
+        '11/02/2026, 9:15 pm</p><div class="content">x</div></div>'
+    )
+    parsed = parse(page(body, order=known))
+    assert (parsed.items[0].published.at.month, parsed.order) == (month, order)
+    assert parse(page(body.replace("11/02", "11/22"))).order == "MDY"
 
 
 def test_a_page_in_another_character_set():

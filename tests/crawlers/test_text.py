@@ -3,7 +3,7 @@
 import pytest
 
 from crawlers.select import first, select
-from crawlers.text import decode, fragment_text, own_words, parse_tree, text_of
+from crawlers.text import decode, fragment_text, own_words, parse_tree, text_of, xml_of
 
 
 @pytest.mark.parametrize(
@@ -62,3 +62,17 @@ def test_an_element_with_thousands_of_attributes_costs_no_more_than_its_length()
     tree = parse_tree(f"<p {many}>vorher</p><p class='k'>nachher</p>")
     assert [one.text for one in tree.iter("p")] == ["vorher", "nachher"]
     assert parse_tree(f"<p title='{'a' * 50_000}'>x</p>").find(".//p").get("title") == "a" * 50_000
+
+
+@pytest.mark.parametrize("half", ["&#xD800;", "&#x00dFfF;", "&#55296;", "&#57343;"])
+def test_halves_of_letters_in_xml_cost_nothing_but_themselves(half):
+    body = f'<a xmlns="http://x.example/{half}"><loc>https://x.de/{half}a</loc><b c="{half}d">e</b></a>'
+    root = xml_of(body.encode())
+    assert root is not None
+    assert [node.tag for node in root.iter()] == [f"{{http://x.example/}}{name}" for name in ("a", "loc", "b")]
+    assert [root[0].text, root[1].get("c"), root[1].text] == ["https://x.de/a", "d", "e"]
+
+
+@pytest.mark.parametrize("body", [b"", b"Hallo", b"<", b"\xff\xfe", b"<?xml version='1.0' encoding='none'?>"])
+def test_what_is_no_xml_has_no_tree(body):
+    assert xml_of(body) is None

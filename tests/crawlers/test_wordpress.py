@@ -51,6 +51,7 @@ class Blog:
 def test_articles_of_the_interface():
     [article] = parse(page((PAGES / "wordpress_posts.json").read_bytes(), f"{ROOT}wp-json/wp/v2/posts")).items
     assert (article.kind, article.id) == (Kind.ARTICLE, "/2026/11/ausfaelle/")
+    assert article.thread == "/2026/11/ausfaelle/", "that of its comments"
     assert (article.title, article.author) == ("Ausfälle im Netz", "Jörg Müller")
     assert article.text == "Seit Tagen klemmt es.\n\nDer Mast in Köln"
     assert article.media == (Media(kind="image", url="/wp-content/uploads/mast.jpg", text="Der Mast in Köln"),)
@@ -75,6 +76,7 @@ def test_comments_under_an_article():
     parsed = parse(page((PAGES / "wordpress_article.html").read_bytes(), f"{ROOT}2026/11/ausfaelle/"))
     article, first, answer, last = parsed.items
     assert (parsed.state, article.kind, parsed.thread_title) == (Answer.OK, Kind.ARTICLE, "Ausfälle im Netz")
+    assert article.thread == first.thread == "/2026/11/ausfaelle/"
     assert (first.id, first.author, first.text) == (
         "/2026/11/ausfaelle/ comment-31",
         "Käthe Größl",

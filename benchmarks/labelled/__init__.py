@@ -1,0 +1,1 @@
+"""Texts labelled by us, and how well the pipeline does on them."""

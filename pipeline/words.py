@@ -98,6 +98,43 @@ class ToneLabel(StrEnum):
     POSITIVE = "positive"
 
 
+class Severity(StrEnum):
+    """How fierce a text is, mildest first. A text in a language without rules has none of them."""
+
+    NONE = "none"
+    AGGRESSION = "aggression"
+    INSULT = "insult"
+    THREAT = "threat"
+    """Of violence; legal steps are ``Aspect.KUENDIGUNG``."""
+
+
+class Aspect(StrEnum):
+    """What about a service a text speaks of; it may speak of several."""
+
+    ERREICHBARKEIT = "erreichbarkeit"
+    WARTEZEIT = "wartezeit"
+    KOMPETENZ = "kompetenz"
+    EHRLICHKEIT = "ehrlichkeit"
+    TECHNIK = "technik"
+    WECHSEL = "wechsel"
+    PREIS = "preis"
+    VERTRAG = "vertrag"
+    PERSONAL = "personal"
+    APP = "app"
+    KUENDIGUNG = "kuendigung"
+    """Leaving, and legal steps: what people threaten with who threaten nobody."""
+
+
+class Purpose(StrEnum):
+    """What a text is written for."""
+
+    COMPLAINT = "complaint"
+    QUESTION = "question"
+    PRAISE = "praise"
+    NEWS = "news"
+    ADVERT = "advert"
+
+
 class SourceState(StrEnum):
     """How a source stands; shown wherever a number depends on it."""
 

@@ -1,1 +1,1 @@
-"""Labelled sentences of our own, and what they say about the pipeline."""
+"""Sentences labelled by us, and how well the pipeline does on them."""

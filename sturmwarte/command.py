@@ -31,6 +31,7 @@ from sturmwarte.commands import (
     sources,
     state,
     store,
+    tone,
     transfer,
 )
 from sturmwarte.speech import speech_for
@@ -44,6 +45,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "serve": run.serve,
     "parse": parse.parse,
     "match": match.match,
+    "evaluate": tone.evaluate,
+    "train": tone.train,
     "mentions": mentions.mentions,
     "incidents": incidents.incidents,
     "results": results.results,

@@ -88,7 +88,16 @@ def _told(error: Exception) -> tuple[str, int] | None:
     name = type(error).__name__
     if name == "ConfigurationError":
         return error.text(speech), USAGE  # type: ignore[attr-defined]
-    if name in ("BackupError", "StateAddress", "CopyRefused", "BadParameter", "NothingCrawled", "IncidentClosed"):
+    if name in (
+        "BackupError",
+        "StateAddress",
+        "CopyRefused",
+        "BadParameter",
+        "NothingCrawled",
+        "IncidentClosed",
+        "LabelledError",
+        "ModelError",
+    ):
         return str(error), USAGE
     if name == "CopyDiffers":
         return str(error), WRONG

@@ -30,10 +30,10 @@ from crawlers.answers_json import (
 from crawlers.answers_json import count as whole
 from crawlers.look import Look
 from crawlers.newest import Reel
-from crawlers.oauth import OAuthSpider
 from crawlers.parsing import PageFile, Parsed, ParsedItem
-from crawlers.review_api import HookedOptions
+from crawlers.review_api import HookedOptions, ReviewApi
 from crawlers.select import parameter
+from crawlers.tokens import SignIn, by_form
 from crawlers.webhook import Signature, Webhook, message_page
 from pipeline.words import Kind
 
@@ -98,7 +98,7 @@ class EtrustedOptions(HookedOptions):
     channels: tuple[str, ...] = Field((), description="Only reviews of these channels (chl-…); empty: all.")
 
 
-class EtrustedSpider(OAuthSpider):
+class EtrustedSpider(ReviewApi):
     """Reads what was submitted since the last visit."""
 
     name = "etrusted"
@@ -142,10 +142,10 @@ key_file = "/etc/sturmwarte/etrusted.secret"
         """All that was submitted since: what is known lies among it, because of the overlap."""
         return True
 
-    def token_url(self) -> str:
-        return self.options(EtrustedOptions).token_url
-
-    def grant(self) -> Mapping[str, str]:
+    def sign_in(self) -> SignIn | None:
         options = self.options(EtrustedOptions)
+        if not self.key():
+            return None
+        asked = {"grant_type": "client_credentials", "audience": options.audience}
         client = {"client_id": options.client_id, "client_secret": self.key()}
-        return {"grant_type": "client_credentials", "audience": options.audience, **client}
+        return by_form(options.token_url, options.client_id, asked | client)

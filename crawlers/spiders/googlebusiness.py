@@ -28,8 +28,9 @@ from crawlers.answers_json import (
 )
 from crawlers.api import ApiOptions
 from crawlers.look import Look
-from crawlers.oauth import OAuthSpider
 from crawlers.parsing import PageFile, Parsed, ParsedItem
+from crawlers.review_api import ReviewApi
+from crawlers.tokens import SignIn, by_form
 from pipeline.secrets import password
 from pipeline.words import Kind
 
@@ -92,7 +93,7 @@ class GooglebusinessOptions(ApiOptions):
     token_url: str = Field("https://oauth2.googleapis.com/token", description="Where tokens are given out.")
 
 
-class GooglebusinessSpider(OAuthSpider):
+class GooglebusinessSpider(ReviewApi):
     """Reads the reviews of one location, latest change first."""
 
     name = "googlebusiness"
@@ -121,11 +122,11 @@ key_file = "/etc/sturmwarte/google-refresh.token"
     def lists(self) -> Mapping[str, str]:
         return {"": with_query(self.job.url, pageSize="50", orderBy="updateTime desc")}
 
-    def token_url(self) -> str:
-        return self.options(GooglebusinessOptions).token_url
-
-    def grant(self) -> Mapping[str, str]:
+    def sign_in(self) -> SignIn | None:
         options = self.options(GooglebusinessOptions)
+        if not self.key():
+            return None
         secret = password(None, options.secret_env) or ""
         client = {"client_id": options.client_id, "client_secret": secret}
-        return {"grant_type": "refresh_token", "refresh_token": self.key(), **client}
+        asked = {"grant_type": "refresh_token", "refresh_token": self.key()}
+        return by_form(options.token_url, f"{options.client_id} {self.quota_name}", asked | client)

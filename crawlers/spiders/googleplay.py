@@ -28,9 +28,10 @@ from crawlers.api import ApiOptions
 from crawlers.dates import from_timestamp
 from crawlers.look import Look
 from crawlers.newest import Reel
-from crawlers.oauth import SERVICE_GRANT, OAuthSpider, service_assertion
 from crawlers.parsing import PageFile, Parsed, ParsedItem
+from crawlers.review_api import ReviewApi
 from crawlers.spider import Yield
+from crawlers.tokens import SERVICE_GRANT, SignIn, by_form, service_assertion
 from pipeline.item import Published
 from pipeline.words import Kind
 
@@ -89,7 +90,7 @@ class GoogleplayOptions(ApiOptions):
     token_url: str = Field("https://oauth2.googleapis.com/token", description="Where tokens are given out.")
 
 
-class GoogleplaySpider(OAuthSpider):
+class GoogleplaySpider(ReviewApi):
     """Reads the reviews with text of the last seven days."""
 
     name = "googleplay"
@@ -130,9 +131,9 @@ key_file = "/etc/sturmwarte/play-service-account.json"
     def expects_items(self, reel: Reel) -> bool:
         return False
 
-    def token_url(self) -> str:
-        return self.options(GoogleplayOptions).token_url
-
-    def grant(self) -> Mapping[str, str]:
-        assertion = service_assertion(self.key(), SCOPE, self.token_url(), self.job.now())
-        return {"grant_type": SERVICE_GRANT, "assertion": assertion}
+    def sign_in(self) -> SignIn | None:
+        url = self.options(GoogleplayOptions).token_url
+        if not self.key():
+            return None
+        assertion = service_assertion(self.key(), SCOPE, url, self.job.now())
+        return by_form(url, self.quota_name, {"grant_type": SERVICE_GRANT, "assertion": assertion})

@@ -10,13 +10,24 @@ from urllib.parse import urlencode, urlsplit
 from pydantic import Field
 from scrapy.http import Request, Response
 
-from crawlers.answers import judged, mapping, named, no_json, number, plain, rows, unique, value_of, with_extract
-from crawlers.answers import markup as tree_in
 from crawlers.api import ApiOptions, ApiSpider
 from crawlers.dates import parse_date
 from crawlers.look import Look
 from crawlers.newest import Reel
 from crawlers.parsing import Links, PageFile, Parsed, ParsedItem, ThreadRow
+from crawlers.payload import (
+    heading,
+    judged_posts,
+    mapping,
+    named,
+    no_json,
+    number,
+    rows_at,
+    tree_in,
+    unique,
+    value_of,
+    with_extract,
+)
 from crawlers.select import absolute, parameter, select
 from crawlers.spider import Yield
 from crawlers.text import own_words
@@ -37,11 +48,11 @@ def parse(page: PageFile) -> Parsed:
     if not value or not isinstance(entries, list):
         return _refused(value) if "message" in value or "error" in value else no_json(page, "answer of inSided")
     thread, kind = _asked(page)
-    items = unique(item for row in rows(entries) if (item := _item(page, row, thread, kind)) is not None)
+    items = unique(item for row in rows_at(entries) if (item := _item(page, row, thread, kind)) is not None)
     if entries and not items:
         return Parsed(state=Answer.LAYOUT_CHANGED, reason=f"nothing was found in {len(entries)} entries")
-    threads = () if thread else tuple(row for entry in rows(entries) if (row := _row(page, entry, kind)) is not None)
-    return judged(
+    threads = () if thread else tuple(row for entry in rows_at(entries) if (row := _row(page, entry, kind)) is not None)
+    return judged_posts(
         Parsed(
             state=Answer.OK,
             items=items,
@@ -83,10 +94,10 @@ def _item(page: PageFile, entry: Mapping[str, Any], thread: str, kind: str) -> P
         url=absolute(_community(page), address),
         author=named((author.get("username"), author.get("name"))) or None,
         author_id=named((author.get("id"), author.get("userid"))) or None,
-        title=plain(entry.get("title")),
+        title=heading(entry.get("title")),
         published=parse_date(when, page.now, page.zone),
         thread=thread or f"t{identifier}",
-        thread_title=plain(entry.get("title")),
+        thread_title=heading(entry.get("title")),
         parent=f"p{parent}" if thread and parent else (thread or None),
         position=None if thread else 1,
         votes=number(entry.get("likes") if "likes" in entry else entry.get("likeCount")),
@@ -137,7 +148,7 @@ def _row(page: PageFile, entry: Mapping[str, Any], kind: str) -> ThreadRow | Non
     return ThreadRow(
         id=f"{kind} {identifier}",
         url=f"{root}/{identifier}/replies",
-        title=plain(entry.get("title")),
+        title=heading(entry.get("title")),
         last_time=parse_date(last, page.now, page.zone).at,
         replies=number(entry.get("replyCount")),
     )
@@ -186,7 +197,7 @@ client_id = "0123456789"
     @classmethod
     def recognises(cls, look: Look) -> str:
         found = mapping(look.json)
-        known = "_metadata" in found and any({"content", "author"} <= set(row) for row in rows(found.get("result")))
+        known = "_metadata" in found and any({"content", "author"} <= set(row) for row in rows_at(found.get("result")))
         return "the answer is a Gainsight community's" if known else ""
 
     def _root(self) -> str:

@@ -5,18 +5,21 @@ Sources of one kind with one key (the same ``key_file`` or ``key_env``) share it
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field
-from scrapy.http import Request
+from scrapy.http import Request, Response
+from twisted.python.failure import Failure
 
+from crawlers.fetches import NotRead
 from crawlers.newest import NewestFirst, Reel
 from crawlers.spider import REMOVED, SourceSpider, Yield
-from pipeline.secrets import password
+from crawlers.tokens import SignIn, Tokens
+from pipeline.secrets import SecretMissing, password
 from pipeline.words import Answer
 
 WARN_AT = 0.8
@@ -146,10 +149,72 @@ def quota_span(now: datetime, period: Period, zone: str = "UTC") -> tuple[dateti
 
 
 class ApiSpider(Keyed, NewestFirst):
-    """A list, newest first, behind a documented interface."""
+    """A list, newest first, behind a documented interface; where that wants a token, one is got by signing in first."""
+
+    def sign_in(self) -> SignIn | None:
+        """How to get a token; None where none is needed. Raises ValueError, with a reason free of secrets."""
+        return None
+
+    def headers(self) -> Mapping[str, str]:
+        return {"Authorization": f"Bearer {self.token}"} if self.token else {}
+
+    @property
+    def token(self) -> str:
+        """The token of ``sign_in``; empty before and without."""
+        return self._token
+
+    _token = ""
+
+    async def start(self) -> AsyncIterator[Yield]:
+        """The lists, once there is a token. Our own tokens: tests have no kit."""
+        self._tokens = self.kit.tokens if self.kit is not None else Tokens()
+        try:
+            self.key()
+            wanted = self._unsigned()
+        except (ValueError, SecretMissing) as error:
+            self.lose(self.job.url, Answer.GATED, str(error))
+            return
+        for request in self._begin() if wanted is None else [self._signing_in(wanted)]:
+            yield request
 
     def ask(self, url: str, callback: Any, **given: Any) -> Request:
-        return unforwarded(self.request(url, callback, headers=self.headers(), **given))
+        """The page, or first a new token for it, where the one there was has ended meanwhile."""
+        wanted = self._unsigned()
+        page = unforwarded(self.request(url, callback, headers=self.headers(), **given))
+        return page if wanted is None else self._signing_in(wanted, page)
+
+    def _unsigned(self) -> SignIn | None:
+        """How to sign in, if that must be done now."""
+        wanted = self.sign_in()
+        self._token = (self._tokens.get(wanted, self.job.now()) or "") if wanted is not None else ""
+        return None if self._token else wanted
+
+    def _signing_in(self, wanted: SignIn, page: Request | None = None) -> Request:
+        headers = {"Accept": "application/json"} | wanted.headers
+        given: dict[str, Any] = {"method": "POST", "body": wanted.body, "headers": headers}
+        return unforwarded(self.request(wanted.url, self.signed_in, sign_in=wanted, page=page, **given))
+
+    def signed_in(self, response: Response, sign_in: SignIn, page: Request | None) -> Iterator[Yield]:
+        """The answer with the token: not read as a page, so that it is nowhere kept."""
+        token = self._tokens.keep(sign_in, response.body, self.job.now())
+        if token is None:
+            self.lose(sign_in.url, Answer.GATED, "signing in gave no token")
+            return
+        self._token = token
+        if page is None:
+            yield from self._begin()
+        else:
+            page.headers.update(self.headers())
+            yield page
+
+    def _failed(self, failure: Failure) -> Any:
+        """As always; a token that is no longer taken is forgotten."""
+        request: Request = failure.request  # type: ignore[attr-defined]
+        refused = isinstance(failure.value, NotRead) and failure.value.status == 401
+        wanted = self.sign_in() if refused and self._token else None
+        if wanted is not None and request.url != wanted.url:
+            self._tokens.forget(wanted)
+        return super()._failed(failure)
 
     def _page(self, url: str, reel: Reel) -> Iterator[Yield]:
         """As for every list, as long as key and quota last; the next visit goes on where the quota ended."""

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from crawlers.answers import flag, judged, mapping, named, no_json, number, plain, rows, unique, value_of, with_extract
-from crawlers.answers import markup as tree_in
 from crawlers.dates import parse_date
 from crawlers.parsing import Links, PageFile, Parsed, ParsedItem, ThreadRow
+from crawlers.payload import (
+    flag,
+    heading,
+    judged_posts,
+    mapping,
+    named,
+    no_json,
+    number,
+    rows_at,
+    tree_in,
+    unique,
+    value_of,
+    with_extract,
+)
 from crawlers.select import absolute, base_of, clean_link, first, parameter, select, tree_of
 from crawlers.text import Element, Extract, one_line, own_words
 from pipeline.item import Published
@@ -45,15 +57,15 @@ def parse_page(page: PageFile) -> Parsed:
 def looks_like_json(value: Any) -> bool:
     """Whether a JSON value is an answer of Discourse."""
     if isinstance(value, list):
-        return bool(rows(value)) and all({"type", "name", "results"} <= set(row) for row in rows(value))
+        return bool(rows_at(value)) and all({"type", "name", "results"} <= set(row) for row in rows_at(value))
     found = mapping(value)
-    topics = rows(mapping(found.get("topic_list")).get("topics"))
+    topics = rows_at(mapping(found.get("topic_list")).get("topics"))
     stream = mapping(found.get("post_stream"))
     return (
         "latest_posts" in found
         or "category_list" in found
         or "grouped_search_result" in found
-        or any("cooked" in post for post in rows(stream.get("posts")))
+        or any("cooked" in post for post in rows_at(stream.get("posts")))
         or any("bumped_at" in topic or "highest_post_number" in topic for topic in topics)
         or ("cooked" in found and "post_number" in found)
     )
@@ -97,8 +109,10 @@ def _json(page: PageFile) -> Parsed:
         return no_json(page, "answer of a Discourse forum")
     if isinstance(value, list):
         found = _old_search(page, value)
-        return judged(found, empty="the search has no hits") if looks_like_json(value) or not value else _unknown()
-    if rows(value.get("errors")) or isinstance(value.get("errors"), list):
+        return (
+            judged_posts(found, empty="the search has no hits") if looks_like_json(value) or not value else _unknown()
+        )
+    if rows_at(value.get("errors")) or isinstance(value.get("errors"), list):
         return _refused(value)
     if "latest_posts" in value:
         return _newest(page, value)
@@ -109,12 +123,14 @@ def _json(page: PageFile) -> Parsed:
     if "topic_list" in value:
         listing = mapping(value["topic_list"])
         links = Links(next=_more(page, listing.get("more_topics_url")))
-        return judged(Parsed(state=Answer.OK, threads=_topics(page, listing), links=links), empty="no topics yet")
+        return judged_posts(Parsed(state=Answer.OK, threads=_topics(page, listing), links=links), empty="no topics yet")
     if "category_list" in value:
-        return judged(Parsed(state=Answer.OK, boards=_categories(page, value)), empty="no categories")
+        return judged_posts(Parsed(state=Answer.OK, boards=_categories(page, value)), empty="no categories")
     if "cooked" in value and "post_number" in value:
         posts = tuple(_posts(page, [value], {}))
-        return judged(Parsed(state=Answer.OK, items=posts, thread=posts[0].thread if posts else None), empty="no post")
+        return judged_posts(
+            Parsed(state=Answer.OK, items=posts, thread=posts[0].thread if posts else None), empty="no post"
+        )
     return _unknown()
 
 
@@ -132,7 +148,7 @@ def _refused(value: Mapping[str, Any]) -> Parsed:
 
 def _newest(page: PageFile, value: Mapping[str, Any]) -> Parsed:
     """``/posts.json``; ``category=5,7`` in its address, which Discourse does not heed, leaves only theirs."""
-    entries = rows(value.get("latest_posts"))
+    entries = rows_at(value.get("latest_posts"))
     wanted = {entry for entry in (parameter(page.url, "category") or "").split(",") if entry}
     chosen = [entry for entry in entries if not wanted or str(entry.get("category_id")) in wanted]
     parsed = Parsed(
@@ -140,10 +156,10 @@ def _newest(page: PageFile, value: Mapping[str, Any]) -> Parsed:
         items=unique(_posts(page, chosen, {})),
         links=Links(next=_before(page, entries)),
     )
-    return judged(parsed, empty="no posts here")
+    return judged_posts(parsed, empty="no posts here")
 
 
-def _before(page: PageFile, entries: list[Mapping[str, Any]]) -> tuple[str, ...]:
+def _before(page: PageFile, entries: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     """The answer with older posts: ids below the lowest, or a whole window below where none of it may be seen."""
     ids = [found for entry in entries if (found := number(entry.get("id"))) is not None]
     asked = number(parameter(page.url, "before"))
@@ -158,7 +174,7 @@ def _before(page: PageFile, entries: list[Mapping[str, Any]]) -> tuple[str, ...]
 
 def _topic(page: PageFile, value: Mapping[str, Any]) -> Parsed:
     stream = mapping(value.get("post_stream"))
-    entries = rows(stream.get("posts"))
+    entries = rows_at(stream.get("posts"))
     posts = unique(_posts(page, entries, value))
     identifier = number(value.get("id")) or next((number(e.get("topic_id")) for e in entries), None)
     ids = [number(entry) for entry in (stream.get("stream") or [])] if isinstance(stream.get("stream"), list) else []
@@ -172,14 +188,14 @@ def _topic(page: PageFile, value: Mapping[str, Any]) -> Parsed:
         solved=solved,
         first_page=any(number(entry.get("post_number")) == 1 for entry in entries) if entries else None,
     )
-    return judged(parsed, empty="a topic without posts")
+    return judged_posts(parsed, empty="a topic without posts")
 
 
 def _title(value: Mapping[str, Any]) -> str:
-    return plain(value.get("title") or value.get("topic_title") or value.get("fancy_title"))
+    return heading(value.get("title") or value.get("topic_title") or value.get("fancy_title"))
 
 
-def _solved(value: Mapping[str, Any], entries: list[Mapping[str, Any]]) -> bool | None:
+def _solved(value: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> bool | None:
     """By discourse-solved, which says nothing where it is not installed."""
     told = ("accepted_answer", "has_accepted_answer", "accepted_answers")
     if any(value.get(name) for name in told) or any(entry.get("accepted_answer") is True for entry in entries):
@@ -189,7 +205,7 @@ def _solved(value: Mapping[str, Any], entries: list[Mapping[str, Any]]) -> bool 
 
 
 def _around(
-    page: PageFile, topic: int | None, stream: list[int | None], entries: list[Mapping[str, Any]], size: int
+    page: PageFile, topic: int | None, stream: list[int | None], entries: Sequence[Mapping[str, Any]], size: int
 ) -> Links:
     """The neighbouring chunks of a topic, by where its posts stand in the stream of all ids."""
     places = {identifier: at for at, identifier in enumerate(stream)}
@@ -202,7 +218,7 @@ def _around(
     return Links(next=following, previous=(f"{base}{(start - 1) // size + 1}",) if start > 0 else ())
 
 
-def _posts(page: PageFile, entries: list[Mapping[str, Any]], topic: Mapping[str, Any]) -> Iterator[ParsedItem]:
+def _posts(page: PageFile, entries: Sequence[Mapping[str, Any]], topic: Mapping[str, Any]) -> Iterator[ParsedItem]:
     for entry in entries:
         post = number(entry.get("post_number"))
         thread = number(entry.get("topic_id")) or number(topic.get("id"))
@@ -271,13 +287,13 @@ def _likes(entry: Mapping[str, Any]) -> int | None:
     given = number(entry.get("like_count"))
     if given is not None:
         return given
-    likes = (number(act.get("count")) for act in rows(entry.get("actions_summary")) if act.get("id") == 2)
+    likes = (number(act.get("count")) for act in rows_at(entry.get("actions_summary")) if act.get("id") == 2)
     return next(likes, None)
 
 
 def _accepted(entry: Mapping[str, Any], topic: Mapping[str, Any], post: int) -> bool | None:
     given = flag(entry.get("accepted_answer"))
-    answers = [mapping(topic.get("accepted_answer")), *rows(topic.get("accepted_answers"))]
+    answers = [mapping(topic.get("accepted_answer")), *rows_at(topic.get("accepted_answers"))]
     if given or any(number(answer.get("post_number")) == post for answer in answers):
         return True
     return False if given is False or "accepted_answer" in topic or "can_accept_answer" in entry else None
@@ -296,7 +312,7 @@ def _time(page: PageFile, value: Any) -> Published:
 
 
 def _topics(page: PageFile, listing: Mapping[str, Any]) -> tuple[ThreadRow, ...]:
-    found = (_row(page, topic) for topic in rows(listing.get("topics")))
+    found = (_row(page, topic) for topic in rows_at(listing.get("topics")))
     return tuple(row for row in found if row is not None)
 
 
@@ -310,7 +326,7 @@ def _row(page: PageFile, topic: Mapping[str, Any]) -> ThreadRow | None:
     return ThreadRow(
         id=f"t{identifier}",
         url=url,
-        title=plain(topic.get("title")),
+        title=heading(topic.get("title")),
         last_item=f"t{identifier}-{highest}" if highest else None,
         last_url=f"{url}/{highest}" if highest else None,
         last_time=_time(page, topic.get("last_posted_at") or topic.get("bumped_at")).at,
@@ -330,20 +346,20 @@ def _more(page: PageFile, more: Any) -> tuple[str, ...]:
 
 def _categories(page: PageFile, value: Mapping[str, Any]) -> tuple[ThreadRow, ...]:
     found = []
-    for category in rows(mapping(value["category_list"]).get("categories")):
+    for category in rows_at(mapping(value["category_list"]).get("categories")):
         identifier = number(category.get("id"))
         if identifier is not None:
             slug = named((category.get("slug"),)) or "-"
             url = clean_link(place_of(page.url), f"c/{slug}/{identifier}") or page.url
             count = number(category.get("topic_count"))
-            found.append(ThreadRow(id=f"c{identifier}", url=url, title=plain(category.get("name")), replies=count))
+            found.append(ThreadRow(id=f"c{identifier}", url=url, title=heading(category.get("name")), replies=count))
     return tuple(found)
 
 
 def _search(page: PageFile, value: Mapping[str, Any]) -> Parsed:
     """``/search.json`` of today: the beginning of each post, and the topics they are in."""
-    topics = {number(topic.get("id")): topic for topic in rows(value.get("topics"))}
-    hits = [_hit(page, post, topics) for post in rows(value.get("posts"))]
+    topics = {number(topic.get("id")): topic for topic in rows_at(value.get("topics"))}
+    hits = [_hit(page, post, topics) for post in rows_at(value.get("posts"))]
     more = mapping(value["grouped_search_result"]).get("more_full_page_results")
     here = number(parameter(page.url, "page")) or 1
     query = re.sub(r"(?:^|&)page=\d*", "", urlsplit(page.url).query).strip("&")
@@ -354,7 +370,7 @@ def _search(page: PageFile, value: Mapping[str, Any]) -> Parsed:
         threads=_topics(page, value),
         links=Links(next=following),
     )
-    return judged(parsed, empty="the search has no hits")
+    return judged_posts(parsed, empty="the search has no hits")
 
 
 def _hit(page: PageFile, post: Mapping[str, Any], topics: Mapping[int | None, Mapping[str, Any]]) -> ParsedItem | None:
@@ -380,12 +396,12 @@ def _hit(page: PageFile, post: Mapping[str, Any], topics: Mapping[int | None, Ma
 def _old_search(page: PageFile, value: list[Any]) -> Parsed:
     """The list of kinds that releases before 1.0 answered with: titles and addresses of topics."""
     found = []
-    for group in rows(value):
-        for hit in rows(group.get("results")) if group.get("type") == "topic" else ():
+    for group in rows_at(value):
+        for hit in rows_at(group.get("results")) if group.get("type") == "topic" else ():
             url = clean_link(page.url, hit.get("url") if isinstance(hit.get("url"), str) else None)
             topic = topic_of(url)[0] if url else None
             if url and topic:
-                found.append(ThreadRow(id=f"t{topic}", url=url, title=plain(hit.get("title"))))
+                found.append(ThreadRow(id=f"t{topic}", url=url, title=heading(hit.get("title"))))
     return Parsed(state=Answer.OK, threads=tuple(found))
 
 
@@ -419,7 +435,7 @@ def _html(page: PageFile) -> Parsed:
         return Parsed(state=Answer.LAYOUT_CHANGED, reason="a page of Discourse without posts or topics")
     if not posts and not parsed.threads:
         return Parsed(state=Answer.EMPTY, reason="only the script's frame: ask for the JSON of this address")
-    return judged(parsed, empty="nothing here")
+    return judged_posts(parsed, empty="nothing here")
 
 
 def _heading(tree: Element) -> str:

@@ -1,20 +1,19 @@
-"""What spiders of social networks share: signing in, what an interface says when it refuses, and answers to posts."""
+"""What spiders of social networks share: what an interface says when it refuses, and answers to posts."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
 from scrapy.http import Response
 from twisted.python.failure import Failure
 
-from crawlers.api import ApiSpider, unforwarded
+from crawlers.api import ApiSpider
 from crawlers.fetches import NotRead
 from crawlers.newest import Reel, digest_of
 from crawlers.parsing import PageFile, Parsed, ParsedItem, ThreadRow
 from crawlers.spider import Yield
-from crawlers.tokens import SignIn, Tokens
 from crawlers.visit import ThreadMark
 from pipeline.identity import identify
 from pipeline.words import Answer, Reading
@@ -43,15 +42,6 @@ class NetworkSpider(ApiSpider):
     Its parser gives, beside the items, ``threads``: posts with the number of their answers and the address of these.
     """
 
-    def sign_in(self) -> SignIn | None:
-        """How to get a token before anything else is asked; None where none is needed."""
-        return None
-
-    @property
-    def token(self) -> str:
-        """The token of ``sign_in``; empty before and without."""
-        return self._token
-
     def follows(self, row: ThreadRow) -> bool:
         """Whether the answers to a post are wanted."""
         return True
@@ -61,40 +51,13 @@ class NetworkSpider(ApiSpider):
         native = identify([item.url], permalink=item.url) if item.url else None
         return {"native_id": native or item.id} | ({"opens_thread": True} if opens else {})
 
-    # --- signing in -------------------------------------------------------------------------------------------
-
-    _token = ""
     _cut_short = ""
-
-    async def start(self) -> AsyncIterator[Yield]:
-        """The lists, once there is a token. Our own tokens: tests have no kit."""
-        self._tokens = self.kit.tokens if self.kit is not None else Tokens()
-        wanted = self.sign_in()
-        self._token = (self._tokens.get(wanted, self.job.now()) or "") if wanted is not None else ""
-        if wanted is None or self._token:
-            for request in self._begin():
-                yield request
-        else:
-            given: dict[str, Any] = {"method": "POST", "body": wanted.body, "headers": wanted.headers}
-            yield unforwarded(self.request(wanted.url, self.signed_in, sign_in=wanted, **given))
-
-    def signed_in(self, response: Response, sign_in: SignIn) -> Iterator[Yield]:
-        """The answer with the token: not read as a page, so that it is nowhere kept."""
-        token = self._tokens.keep(sign_in, response.body, self.job.now())
-        if token is None:
-            self.lose(sign_in.url, Answer.GATED, "signing in gave no token")
-            return
-        self._token = token
-        yield from self._begin()
 
     # --- refusals ---------------------------------------------------------------------------------------------
 
     def _failed(self, failure: Failure) -> Any:
         """As always, but in the interface's own words where its error says more than its status."""
         error, request = failure.value, failure.request  # type: ignore[attr-defined]
-        wanted = self.sign_in() if isinstance(error, NotRead) and error.status == 401 else None
-        if wanted is not None and request.url != wanted.url:
-            self._tokens.forget(wanted)
         said = self._said(request.url, error) if isinstance(error, NotRead) else None
         if said is not None and isinstance(error, NotRead):
             telling = Failure(NotRead(said.state, said.reason, error.status))  # type: ignore[no-untyped-call]

@@ -9,10 +9,22 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from crawlers.answers import flag, judged, mapping, named, no_json, number, plain, rows, unique, value_of, with_extract
-from crawlers.answers import markup as tree_in
 from crawlers.dates import from_timestamp, parse_date
 from crawlers.parsing import Links, PageFile, Parsed, ParsedItem, ThreadRow
+from crawlers.payload import (
+    flag,
+    heading,
+    judged_posts,
+    mapping,
+    named,
+    no_json,
+    number,
+    rows_at,
+    tree_in,
+    unique,
+    value_of,
+    with_extract,
+)
 from crawlers.select import absolute, base_of, clean_link, first, select, tree_of
 from crawlers.structured import json_of
 from crawlers.text import Element, Extract, one_line, own_words
@@ -39,7 +51,7 @@ def parse_page(page: PageFile) -> Parsed:
 def looks_like_json(value: Any) -> bool:
     """Whether a JSON value is an answer of NodeBB."""
     found = mapping(value)
-    topics, posts = rows(found.get("topics")), rows(found.get("posts"))
+    topics, posts = rows_at(found.get("topics")), rows_at(found.get("posts"))
     known = any("tid" in topic and "mainPid" in topic for topic in topics)
     return (
         known
@@ -78,9 +90,9 @@ def _answer(page: PageFile, value: Mapping[str, Any]) -> Parsed:
     if "posts" in value and ("tid" in value or looks_like_json(value)):
         return _topic(page, value)
     if "topics" in value or "children" in value or "categories" in value:
-        boards = _boards(page, [*rows(value.get("children")), *rows(value.get("categories"))])
-        threads = tuple(row for topic in rows(value.get("topics")) if (row := _row(page, topic)) is not None)
-        return judged(
+        boards = _boards(page, [*rows_at(value.get("children")), *rows_at(value.get("categories"))])
+        threads = tuple(row for topic in rows_at(value.get("topics")) if (row := _row(page, topic)) is not None)
+        return judged_posts(
             Parsed(state=Answer.OK, threads=threads, boards=boards, links=_paging(page, value)), empty="no topics here"
         )
     return Parsed(state=Answer.LAYOUT_CHANGED, reason="the answer is none of a NodeBB forum that is known")
@@ -96,7 +108,7 @@ def _refused(value: Mapping[str, Any]) -> Parsed:
 
 
 def _topic(page: PageFile, value: Mapping[str, Any]) -> Parsed:
-    entries = rows(value.get("posts"))
+    entries = rows_at(value.get("posts"))
     identifier = number(value.get("tid")) or next((number(entry.get("tid")) for entry in entries), None)
     names = {number(entry.get("pid")): _name(entry) for entry in entries}
     items = unique(item for entry in entries if (item := _post(page, entry, value, names)) is not None)
@@ -105,12 +117,12 @@ def _topic(page: PageFile, value: Mapping[str, Any]) -> Parsed:
         state=Answer.OK,
         items=items,
         thread=f"t{identifier}" if identifier is not None else None,
-        thread_title=plain(value.get("titleRaw") or value.get("title")),
+        thread_title=heading(value.get("titleRaw") or value.get("title")),
         links=_paging(page, value),
         solved=solved,
         first_page=any(_opens(entry, value) for entry in entries) if entries else None,
     )
-    return judged(parsed, empty="a topic without posts")
+    return judged_posts(parsed, empty="a topic without posts")
 
 
 def _opens(entry: Mapping[str, Any], topic: Mapping[str, Any]) -> bool:
@@ -136,7 +148,9 @@ def _post(
     parent = number(entry.get("toPid"))
     thread = number(entry.get("tid")) or number(topic.get("tid"))
     index = number(entry.get("index"))
-    groups = {named((group.get("name"),)).lower() for group in rows(mapping(entry.get("user")).get("selectedGroups"))}
+    groups = {
+        named((group.get("name"),)).lower() for group in rows_at(mapping(entry.get("user")).get("selectedGroups"))
+    }
     answered = mapping(entry.get("parent"))
     item = ParsedItem(
         kind=Kind.POST,
@@ -226,7 +240,7 @@ def _row(page: PageFile, topic: Mapping[str, Any]) -> ThreadRow | None:
     return ThreadRow(
         id=f"t{identifier}",
         url=url,
-        title=plain(topic.get("titleRaw") or topic.get("title")),
+        title=heading(topic.get("titleRaw") or topic.get("title")),
         last_item=_newest(topic, count),
         last_url=f"{url}/-/{count}" if count and count > 1 else url,
         last_time=last,
@@ -252,14 +266,14 @@ def _boards(page: PageFile, categories: list[Mapping[str, Any]]) -> tuple[Thread
         url = clean_link(place_of(page.url), f"category/{identifier}")
         if identifier is None or url is None or identifier < 1:
             continue
-        latest = mapping(next(iter(rows(category.get("posts"))), {}))
+        latest = mapping(next(iter(rows_at(category.get("posts"))), {}))
         teaser = mapping(category.get("teaser"))
         last = number(latest.get("pid"))
         found.append(
             ThreadRow(
                 id=f"c{identifier}",
                 url=url,
-                title=plain(category.get("name")),
+                title=heading(category.get("name")),
                 last_item=f"p{last}" if last is not None else named((teaser.get("url"),)) or None,
                 last_time=_time(page, latest.get("timestampISO") or teaser.get("timestampISO")).at,
             )
@@ -302,7 +316,7 @@ def _html(page: PageFile) -> Parsed:
     )
     if not found.items and not found.threads and first(tree, "[component='post']") is not None:
         return msgspec.structs.replace(found, state=Answer.LAYOUT_CHANGED, reason="posts without their content")
-    return judged(found, empty="no topics here")
+    return judged_posts(found, empty="no topics here")
 
 
 def _beneath(page: PageFile, tree: Element) -> Parsed | None:

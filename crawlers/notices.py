@@ -10,9 +10,9 @@ from email.utils import parseaddr
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from crawlers.answers_json import prose, stars
 from crawlers.dates import parse_date
 from crawlers.parsing import PageFile, Parsed, ParsedItem
+from crawlers.payload import prose, stars
 from crawlers.ratings import Rating
 from crawlers.select import select
 from crawlers.text import parse_tree, text_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,10 +12,8 @@ from scrapy.http import Response
 from crawlers.api import ApiOptions, ApiSpider
 from crawlers.newest import Reel
 from crawlers.parsing import Parsed, ParsedItem
-from crawlers.spider import Yield
 from crawlers.webhook import Algorithm, Encoding
-from pipeline.secrets import SecretMissing
-from pipeline.words import Answer, Channel
+from pipeline.words import Channel
 
 
 class HookedOptions(ApiOptions):
@@ -42,21 +40,6 @@ class ReviewApi(ApiSpider):
     channel = Channel.REVIEW
     origin: ClassVar[str] = ""
     """Origin of reviews that have no address of their own."""
-
-    def unready(self) -> str:
-        """Why nothing can be asked; empty where it can."""
-        try:
-            self.key()
-        except SecretMissing as error:
-            return str(error)
-        return ""
-
-    def _page(self, url: str, reel: Reel) -> Iterator[Yield]:
-        why = self.unready()
-        if why:
-            self.lose(url, Answer.GATED, why)
-        else:
-            yield from super()._page(url, reel)
 
     def over(self, item: ParsedItem, response: Response) -> Mapping[str, Any]:
         return {**super().over(item, response), **({"origin": self.origin} if self.origin else {})}

@@ -11,12 +11,24 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import msgspec
 from lxml import etree
 
-from crawlers.answers import flag, judged, mapping, named, no_json, number, plain, rows, unique, value_of, with_extract
-from crawlers.answers import markup as tree_in
 from crawlers.article import parse_article
 from crawlers.dates import Order, learn_order, parse_date
 from crawlers.feeds import entry_id
 from crawlers.parsing import Links, PageFile, Parsed, ParsedItem
+from crawlers.payload import (
+    flag,
+    heading,
+    judged_posts,
+    mapping,
+    named,
+    no_json,
+    number,
+    rows_at,
+    tree_in,
+    unique,
+    value_of,
+    with_extract,
+)
 from crawlers.select import absolute, base_of, clean_link, first, has_class, parameter, select, tree_of
 from crawlers.text import Element, Extract, one_line, own_words, remove
 from pipeline.identity import native_id, permalink_id
@@ -64,7 +76,7 @@ def looks_like_json(value: Any) -> bool:
     """Whether a JSON value is an answer of WordPress."""
     if isinstance(value, Mapping):
         return "rest_no_route" in str(value.get("code")) or _is_entry(value)
-    return bool(rows(value)) and all(_is_entry(row) for row in rows(value))
+    return bool(rows_at(value)) and all(_is_entry(row) for row in rows_at(value))
 
 
 def looks_like(tree: Element) -> bool:
@@ -89,12 +101,14 @@ def _json(page: PageFile) -> Parsed:
     value = value_of(page)
     if isinstance(value, Mapping) and "code" in value and "content" not in value:
         return _refused(value)
-    entries = rows(value) if isinstance(value, list) else rows([value])
+    entries = rows_at(value) if isinstance(value, list) else rows_at([value])
     known = [entry for entry in entries if _is_entry(entry)]
     if value is None or (entries and not known) or (not isinstance(value, list) and not known):
         return no_json(page, "answer of WordPress")
     items = unique(item for entry in known if (item := _entry(page, entry)) is not None)
-    return judged(Parsed(state=Answer.OK, items=items, links=_older(page, len(entries))), empty="nothing here yet")
+    return judged_posts(
+        Parsed(state=Answer.OK, items=items, links=_older(page, len(entries))), empty="nothing here yet"
+    )
 
 
 def _refused(value: Mapping[str, Any]) -> Parsed:
@@ -117,14 +131,14 @@ def _entry(page: PageFile, entry: Mapping[str, Any]) -> ParsedItem | None:
     protected = bool(flag(content.get("protected")))
     excerpt = mapping(entry.get("excerpt")).get("rendered")
     markup = content.get("rendered") or ("" if protected else excerpt)
-    names = [plain(author.get("name")) for author in rows(mapping(entry.get("_embedded")).get("author"))]
+    names = [heading(author.get("name")) for author in rows_at(mapping(entry.get("_embedded")).get("author"))]
     item = ParsedItem(
         kind=Kind.ARTICLE,
         id=entry_id(link, None) or link,
         url=link,
         author=named(names) or None,
         author_id=named((entry.get("author"),)) or None,
-        title=plain(mapping(entry.get("title")).get("rendered")),
+        title=heading(mapping(entry.get("title")).get("rendered")),
         published=_time(page, entry),
         thread=thread_of(link),
         teaser=not content.get("rendered"),
@@ -145,22 +159,22 @@ def _comment_words(tree: Element) -> Extract:
 def _comment(page: PageFile, entry: Mapping[str, Any], link: str) -> ParsedItem:
     post, parent, identifier = number(entry.get("post")), number(entry.get("parent")), number(entry.get("id"))
     url = link if "#" in link else f"{link}#comment-{identifier}"
-    above = next(iter(rows(mapping(entry.get("_embedded")).get("up"))), {})
-    title = plain(mapping(above.get("title")).get("rendered"))
-    answered = mapping(next(iter(rows(mapping(entry.get("_embedded")).get("in-reply-to"))), {}))
+    above = next(iter(rows_at(mapping(entry.get("_embedded")).get("up"))), {})
+    title = heading(mapping(above.get("title")).get("rendered"))
+    answered = mapping(next(iter(rows_at(mapping(entry.get("_embedded")).get("in-reply-to"))), {}))
     place = native_id(url) or f"/ comment-{identifier}"
     item = ParsedItem(
         kind=Kind.COMMENT,
         id=place,
         url=url,
-        author=plain(entry.get("author_name")) or None,
+        author=heading(entry.get("author_name")) or None,
         author_id=named((entry.get("author"),)) if number(entry.get("author")) else None,
         title=title,
         published=_time(page, entry),
         thread=thread_of(url) or (f"/ post-{post}" if post else None),
         thread_title=title,
         parent=f"{place.rpartition(' ')[0]} comment-{parent}" if parent else None,
-        parent_author=plain(answered.get("author_name")) or None,
+        parent_author=heading(answered.get("author_name")) or None,
         deleted=entry.get("status") in ("trash", "spam"),
     )
     return with_extract(item, _comment_words(tree_in(mapping(entry.get("content")).get("rendered"))))
@@ -221,7 +235,7 @@ def _html(page: PageFile) -> Parsed:
         thread_title=title,
         lang=article.lang or tree.get("lang"),
     )
-    state = judged(msgspec.structs.replace(parsed, items=comments), empty="")
+    state = judged_posts(msgspec.structs.replace(parsed, items=comments), empty="")
     return msgspec.structs.replace(parsed, state=state.state, reason=state.reason)
 
 

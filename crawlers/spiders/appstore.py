@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 from scrapy.http import Response
 
-from crawlers.answers_json import (
-    MISSING,
+from crawlers.look import Look
+from crawlers.newest import NewestFirst, Reel
+from crawlers.parsing import PageFile, Parsed, ParsedItem
+from crawlers.payload import (
+    amount,
     at,
-    count,
-    json_answer,
-    judged,
+    judged_reviews,
     number,
     prose,
-    rows,
+    rows_at,
     stars,
     strange,
     told,
     unique,
+    value_of,
     when,
     word,
 )
-from crawlers.look import Look
-from crawlers.newest import NewestFirst, Reel
-from crawlers.parsing import PageFile, Parsed, ParsedItem
 from crawlers.spider import Yield
 from crawlers.text import fragment_text, xml_of
 from pipeline.words import Answer, Channel, Kind
@@ -52,19 +51,19 @@ def parse(page: PageFile) -> Parsed:
         return strange("no feed of the App Store")
     reviews = [entry for entry in entries if "im:rating" in entry]  # the first may be the app itself
     items = [item for entry in reviews for item in _item(page, entry)]
-    return judged(
+    return judged_reviews(
         unique(items), following=_next(page.url) if items else None, total=len(reviews), needs=("author", "text")
     )
 
 
-def _json_entries(page: PageFile) -> list[Mapping[str, Any]] | None:
-    value = json_answer(page)
-    if value is MISSING or not isinstance(at(value, "feed"), dict):
+def _json_entries(page: PageFile) -> Sequence[Mapping[str, Any]] | None:
+    value = value_of(page)
+    if value is None or not isinstance(at(value, "feed"), dict):
         return None
-    return rows(value, "feed", "entry")
+    return rows_at(value, "feed", "entry")
 
 
-def _xml_entries(page: PageFile) -> list[Mapping[str, Any]] | None:
+def _xml_entries(page: PageFile) -> Sequence[Mapping[str, Any]] | None:
     """Entries of the XML form in the shape of the JSON one."""
     root = xml_of(page.body[:5_000_000])
     if root is None or root.tag != f"{_ATOM}feed":
@@ -103,9 +102,9 @@ def _item(page: PageFile, entry: Mapping[str, Any]) -> Iterator[ParsedItem]:
         title=word(entry, "title", "label"),
         text=prose(entry, "content", "label"),
         published=when(page, entry, "updated", "label"),
-        votes=count(entry, "im:voteCount", "label"),
+        votes=number(entry, "im:voteCount", "label"),
     )
-    yield told(item, stars(number(entry, "im:rating", "label")))
+    yield told(item, stars(amount(entry, "im:rating", "label")))
 
 
 def _app_page(url: str) -> str | None:

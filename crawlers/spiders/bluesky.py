@@ -85,9 +85,6 @@ queries = ["acme"]
             lasts=SESSION,
         )
 
-    def headers(self) -> Mapping[str, str]:
-        return {"Authorization": f"Bearer {self.token}"} if self.token else {}
-
     def lists(self) -> Mapping[str, str]:
         options = self.options(BlueskyOptions)
         searched = {f"search:{query}": self._search(query) for query in options.queries}

@@ -8,32 +8,31 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from crawlers.answers_json import (
-    MISSING,
+from crawlers.look import Look
+from crawlers.newest import Reel
+from crawlers.parsing import PageFile, Parsed, ParsedItem
+from crawlers.payload import (
+    amount,
     at,
-    json_answer,
-    judged,
-    moment,
+    flag,
+    judged_reviews,
     number,
     prose,
     reply_to,
-    rows,
+    rows_at,
+    stamp,
     stars,
     strange,
     told,
     unique,
+    value_of,
     when,
     with_query,
     word,
-    yes,
 )
-from crawlers.answers_json import count as whole
-from crawlers.look import Look
-from crawlers.newest import Reel
-from crawlers.oauth import OAuthSpider
-from crawlers.parsing import PageFile, Parsed, ParsedItem
-from crawlers.review_api import HookedOptions
+from crawlers.review_api import HookedOptions, ReviewApi
 from crawlers.select import parameter
+from crawlers.tokens import SignIn, by_form
 from crawlers.webhook import Signature, Webhook, message_page
 from pipeline.words import Kind
 
@@ -45,25 +44,25 @@ _GONE = frozenset({"DELETED", "REJECTED", "WITHDRAWN"})
 
 def parse(page: PageFile) -> Parsed:
     """The reviews of one answer, or why there are none. Never raises."""
-    value = json_answer(page)
-    if value is MISSING or not isinstance(at(value, "items"), list):
+    value = value_of(page)
+    if value is None or not isinstance(at(value, "items"), list):
         return strange("JSON without a list of reviews: no answer of eTrusted")
-    reviews = rows(value, "items")
+    reviews = rows_at(value, "items")
     items = [item for review in reviews for item in _items(page, review)]
     following = word(value, "paging", "links", "next")
     cursor = word(value, "paging", "cursors", "after") or parameter(following, "after")
     older = with_query(page.url, after=cursor) if cursor and reviews else None
-    return judged(unique(items), following=older, total=len(reviews), needs=("published",))
+    return judged_reviews(unique(items), following=older, total=len(reviews), needs=("published",))
 
 
 def items_of_webhook(body: bytes) -> tuple[ParsedItem, ...]:
     """The review that a message tells of (``review.approved`` and the like). Never raises."""
     page = message_page("https://api.etrusted.com/reviews", body)
-    value = json_answer(page)
+    value = value_of(page)
     deleted = "deleted" in word(value, "event") or "deleted" in word(value, "type")
-    found = next((one for key in ("review", "payload", "data") for one in rows(value, key)), None) or value
+    found = next((one for key in ("review", "payload", "data") for one in rows_at(value, key)), None) or value
     review = {**found, "status": "DELETED"} if deleted and isinstance(found, Mapping) else found
-    return tuple(unique([item for one in rows(review) for item in _items(page, one)]))
+    return tuple(unique([item for one in rows_at(review) for item in _items(page, one)]))
 
 
 def _items(page: PageFile, review: Mapping[str, Any]) -> Iterator[ParsedItem]:
@@ -79,11 +78,11 @@ def _items(page: PageFile, review: Mapping[str, Any]) -> Iterator[ParsedItem]:
         title=word(review, "title"),
         text=prose(review, "comment"),
         published=when(page, review, "submittedAt" if "submittedAt" in review else "createdAt"),
-        votes=whole(review, "upvotes"),
-        verified=yes(review, "isVerified"),
+        votes=number(review, "upvotes"),
+        verified=flag(review, "isVerified"),
         deleted=word(review, "status").upper() in _GONE,
     )
-    yield told(found, stars(number(review, "rating")))
+    yield told(found, stars(amount(review, "rating")))
     said = prose(review, "reply", "comment")
     if said:
         yield reply_to(found, said, when(page, review, "reply", "createdAt"), word(review, "channel", "name") or None)
@@ -98,7 +97,7 @@ class EtrustedOptions(HookedOptions):
     channels: tuple[str, ...] = Field((), description="Only reviews of these channels (chl-…); empty: all.")
 
 
-class EtrustedSpider(OAuthSpider):
+class EtrustedSpider(ReviewApi):
     """Reads what was submitted since the last visit."""
 
     name = "etrusted"
@@ -132,7 +131,7 @@ key_file = "/etc/sturmwarte/etrusted.secret"
         mark = self.job.watermark
         since = self.job.backfill_from if mark is None else mark - OVERLAP
         channels = ",".join(options.channels) or None
-        asked = {"count": "1000", "orderBy": "submittedAt", "submittedAfter": moment(since), "channels": channels}
+        asked = {"count": "1000", "orderBy": "submittedAt", "submittedAfter": stamp(since), "channels": channels}
         return {"": with_query(self.job.url, **asked)}
 
     def expects_items(self, reel: Reel) -> bool:
@@ -142,10 +141,10 @@ key_file = "/etc/sturmwarte/etrusted.secret"
         """All that was submitted since: what is known lies among it, because of the overlap."""
         return True
 
-    def token_url(self) -> str:
-        return self.options(EtrustedOptions).token_url
-
-    def grant(self) -> Mapping[str, str]:
+    def sign_in(self) -> SignIn | None:
         options = self.options(EtrustedOptions)
+        if not self.key():
+            return None
+        asked = {"grant_type": "client_credentials", "audience": options.audience}
         client = {"client_id": options.client_id, "client_secret": self.key()}
-        return {"grant_type": "client_credentials", "audience": options.audience, **client}
+        return by_form(options.token_url, options.client_id, asked | client)

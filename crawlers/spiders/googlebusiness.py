@@ -9,27 +9,27 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from crawlers.answers_json import (
-    MISSING,
+from crawlers.api import ApiOptions
+from crawlers.look import Look
+from crawlers.parsing import PageFile, Parsed, ParsedItem
+from crawlers.payload import (
     at,
-    json_answer,
-    judged,
+    flag,
+    judged_reviews,
     prose,
     reply_to,
-    rows,
+    rows_at,
     stars,
     strange,
     told,
     unique,
+    value_of,
     when,
     with_query,
     word,
-    yes,
 )
-from crawlers.api import ApiOptions
-from crawlers.look import Look
-from crawlers.oauth import OAuthSpider
-from crawlers.parsing import PageFile, Parsed, ParsedItem
+from crawlers.review_api import ReviewApi
+from crawlers.tokens import SignIn, by_form
 from pipeline.secrets import password
 from pipeline.words import Kind
 
@@ -41,23 +41,23 @@ _TRANSLATED = re.compile(r"\((?:Translated by Google|Übersetzt von Google)\)", 
 
 def parse(page: PageFile) -> Parsed:
     """The reviews of one answer, or why there are none. Never raises."""
-    value = json_answer(page)
+    value = value_of(page)
     if not isinstance(value, dict) or (value and not {"reviews", "totalReviewCount", "averageRating"} & value.keys()):
         return strange("no answer of the Business Profile interface")
-    if value is MISSING or not isinstance(at(value, "reviews"), list | None):
+    if value is None or not isinstance(at(value, "reviews"), list | None):
         return strange("JSON without a list of reviews")
-    reviews = rows(value, "reviews")
+    reviews = rows_at(value, "reviews")
     items = [item for review in reviews for item in _items(page, review)]
     token = word(value, "nextPageToken")
     older = with_query(page.url, pageToken=token) if token else None
-    return judged(unique(items), following=older, total=len(reviews), needs=("published", "rating_raw"))
+    return judged_reviews(unique(items), following=older, total=len(reviews), needs=("published", "rating_raw"))
 
 
 def _items(page: PageFile, review: Mapping[str, Any]) -> Iterator[ParsedItem]:
     name = word(review, "reviewId") or word(review, "name").rpartition("/")[2]
     if not name:
         return
-    hidden = yes(review, "reviewer", "isAnonymous")
+    hidden = flag(review, "reviewer", "isAnonymous")
     found = ParsedItem(
         kind=Kind.REVIEW,
         id=f"review {name}",
@@ -92,7 +92,7 @@ class GooglebusinessOptions(ApiOptions):
     token_url: str = Field("https://oauth2.googleapis.com/token", description="Where tokens are given out.")
 
 
-class GooglebusinessSpider(OAuthSpider):
+class GooglebusinessSpider(ReviewApi):
     """Reads the reviews of one location, latest change first."""
 
     name = "googlebusiness"
@@ -121,11 +121,11 @@ key_file = "/etc/sturmwarte/google-refresh.token"
     def lists(self) -> Mapping[str, str]:
         return {"": with_query(self.job.url, pageSize="50", orderBy="updateTime desc")}
 
-    def token_url(self) -> str:
-        return self.options(GooglebusinessOptions).token_url
-
-    def grant(self) -> Mapping[str, str]:
+    def sign_in(self) -> SignIn | None:
         options = self.options(GooglebusinessOptions)
+        if not self.key():
+            return None
         secret = password(None, options.secret_env) or ""
         client = {"client_id": options.client_id, "client_secret": secret}
-        return {"grant_type": "refresh_token", "refresh_token": self.key(), **client}
+        asked = {"grant_type": "refresh_token", "refresh_token": self.key()}
+        return by_form(options.token_url, f"{options.client_id} {self.quota_name}", asked | client)

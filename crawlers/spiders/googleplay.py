@@ -8,29 +8,30 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from crawlers.answers_json import (
-    at,
-    count,
-    json_answer,
-    judged,
-    number,
-    prose,
-    reply_to,
-    rows,
-    stars,
-    strange,
-    told,
-    unique,
-    with_query,
-    word,
-)
 from crawlers.api import ApiOptions
 from crawlers.dates import from_timestamp
 from crawlers.look import Look
 from crawlers.newest import Reel
-from crawlers.oauth import SERVICE_GRANT, OAuthSpider, service_assertion
 from crawlers.parsing import PageFile, Parsed, ParsedItem
+from crawlers.payload import (
+    amount,
+    at,
+    judged_reviews,
+    number,
+    prose,
+    reply_to,
+    rows_at,
+    stars,
+    strange,
+    told,
+    unique,
+    value_of,
+    with_query,
+    word,
+)
+from crawlers.review_api import ReviewApi
 from crawlers.spider import Yield
+from crawlers.tokens import SERVICE_GRANT, SignIn, by_form, service_assertion
 from pipeline.item import Published
 from pipeline.words import Kind
 
@@ -42,20 +43,20 @@ SCOPE = "https://www.googleapis.com/auth/androidpublisher"
 
 def parse(page: PageFile) -> Parsed:
     """The reviews of one answer, or why there are none. Never raises."""
-    value = json_answer(page)
+    value = value_of(page)
     if not isinstance(value, dict) or (value and not {"reviews", "tokenPagination", "pageInfo"} & value.keys()):
         return strange("no answer of the Play Developer interface")
-    reviews = rows(value, "reviews")
+    reviews = rows_at(value, "reviews")
     items = [item for review in reviews for item in _items(review)]
     token = word(value, "tokenPagination", "nextPageToken")
     older = with_query(page.url, token=token) if token else None
-    return judged(unique(items), following=older, total=len(reviews), needs=("published", "rating_raw"))
+    return judged_reviews(unique(items), following=older, total=len(reviews), needs=("published", "rating_raw"))
 
 
 def _items(review: Mapping[str, Any]) -> Iterator[ParsedItem]:
     """A review and the developer's latest answer. The title, where there is one, stands before a tabulator."""
     name = word(review, "reviewId")
-    comments = rows(review, "comments")
+    comments = rows_at(review, "comments")
     user = next((one["userComment"] for one in comments if isinstance(one.get("userComment"), dict)), None)
     if not name or user is None:
         return
@@ -68,9 +69,9 @@ def _items(review: Mapping[str, Any]) -> Iterator[ParsedItem]:
         title=word(title) if tab else "",
         text=prose(text if tab else title),
         published=_time(user),
-        votes=count(user, "thumbsUpCount"),
+        votes=number(user, "thumbsUpCount"),
     )
-    yield told(found, stars(number(user, "starRating")))
+    yield told(found, stars(amount(user, "starRating")))
     for one in comments:
         answer = prose(one, "developerComment", "text")
         if answer:
@@ -79,7 +80,7 @@ def _items(review: Mapping[str, Any]) -> Iterator[ParsedItem]:
 
 
 def _time(comment: Any) -> Published:
-    seconds = number(comment, "lastModified", "seconds")
+    seconds = amount(comment, "lastModified", "seconds")
     return from_timestamp(seconds) if seconds is not None else Published()
 
 
@@ -89,7 +90,7 @@ class GoogleplayOptions(ApiOptions):
     token_url: str = Field("https://oauth2.googleapis.com/token", description="Where tokens are given out.")
 
 
-class GoogleplaySpider(OAuthSpider):
+class GoogleplaySpider(ReviewApi):
     """Reads the reviews with text of the last seven days."""
 
     name = "googleplay"
@@ -130,9 +131,9 @@ key_file = "/etc/sturmwarte/play-service-account.json"
     def expects_items(self, reel: Reel) -> bool:
         return False
 
-    def token_url(self) -> str:
-        return self.options(GoogleplayOptions).token_url
-
-    def grant(self) -> Mapping[str, str]:
-        assertion = service_assertion(self.key(), SCOPE, self.token_url(), self.job.now())
-        return {"grant_type": SERVICE_GRANT, "assertion": assertion}
+    def sign_in(self) -> SignIn | None:
+        url = self.options(GoogleplayOptions).token_url
+        if not self.key():
+            return None
+        assertion = service_assertion(self.key(), SCOPE, url, self.job.now())
+        return by_form(url, self.quota_name, {"grant_type": SERVICE_GRANT, "assertion": assertion})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any, ClassVar
 from urllib.parse import urlencode, urlsplit
@@ -10,16 +10,28 @@ from urllib.parse import urlencode, urlsplit
 from pydantic import Field
 from scrapy.http import Request, Response
 
-from crawlers.answers import judged, mapping, named, no_json, number, plain, rows, unique, value_of, with_extract
-from crawlers.answers import markup as tree_in
-from crawlers.api import ApiOptions, ApiSpider, unforwarded
+from crawlers.api import ApiOptions, ApiSpider
 from crawlers.dates import parse_date
 from crawlers.look import Look
 from crawlers.newest import Reel
 from crawlers.parsing import Links, PageFile, Parsed, ParsedItem, ThreadRow
+from crawlers.payload import (
+    heading,
+    judged_posts,
+    mapping,
+    named,
+    no_json,
+    number,
+    rows_at,
+    tree_in,
+    unique,
+    value_of,
+    with_extract,
+)
 from crawlers.select import absolute, parameter, select
 from crawlers.spider import Yield
 from crawlers.text import own_words
+from crawlers.tokens import SignIn, by_form
 from crawlers.visit import ThreadMark
 from pipeline.words import Answer, Channel, Kind, Reading
 
@@ -36,11 +48,11 @@ def parse(page: PageFile) -> Parsed:
     if not value or not isinstance(entries, list):
         return _refused(value) if "message" in value or "error" in value else no_json(page, "answer of inSided")
     thread, kind = _asked(page)
-    items = unique(item for row in rows(entries) if (item := _item(page, row, thread, kind)) is not None)
+    items = unique(item for row in rows_at(entries) if (item := _item(page, row, thread, kind)) is not None)
     if entries and not items:
         return Parsed(state=Answer.LAYOUT_CHANGED, reason=f"nothing was found in {len(entries)} entries")
-    threads = () if thread else tuple(row for entry in rows(entries) if (row := _row(page, entry, kind)) is not None)
-    return judged(
+    threads = () if thread else tuple(row for entry in rows_at(entries) if (row := _row(page, entry, kind)) is not None)
+    return judged_posts(
         Parsed(
             state=Answer.OK,
             items=items,
@@ -82,10 +94,10 @@ def _item(page: PageFile, entry: Mapping[str, Any], thread: str, kind: str) -> P
         url=absolute(_community(page), address),
         author=named((author.get("username"), author.get("name"))) or None,
         author_id=named((author.get("id"), author.get("userid"))) or None,
-        title=plain(entry.get("title")),
+        title=heading(entry.get("title")),
         published=parse_date(when, page.now, page.zone),
         thread=thread or f"t{identifier}",
-        thread_title=plain(entry.get("title")),
+        thread_title=heading(entry.get("title")),
         parent=f"p{parent}" if thread and parent else (thread or None),
         position=None if thread else 1,
         votes=number(entry.get("likes") if "likes" in entry else entry.get("likeCount")),
@@ -136,7 +148,7 @@ def _row(page: PageFile, entry: Mapping[str, Any], kind: str) -> ThreadRow | Non
     return ThreadRow(
         id=f"{kind} {identifier}",
         url=f"{root}/{identifier}/replies",
-        title=plain(entry.get("title")),
+        title=heading(entry.get("title")),
         last_time=parse_date(last, page.now, page.zone).at,
         replies=number(entry.get("replyCount")),
     )
@@ -185,7 +197,7 @@ client_id = "0123456789"
     @classmethod
     def recognises(cls, look: Look) -> str:
         found = mapping(look.json)
-        known = "_metadata" in found and any({"content", "author"} <= set(row) for row in rows(found.get("result")))
+        known = "_metadata" in found and any({"content", "author"} <= set(row) for row in rows_at(found.get("result")))
         return "the answer is a Gainsight community's" if known else ""
 
     def _root(self) -> str:
@@ -198,39 +210,12 @@ client_id = "0123456789"
         asked = urlencode({"page": 1, "pageSize": SIZE, "sort": "lastActivityAt", "community": community})
         return {kind: f"{self._root()}/v2/{kind}?{asked}" for kind in options.kinds}
 
-    def headers(self) -> Mapping[str, str]:
-        return {"Authorization": f"Bearer {self._token}"}
-
-    async def start(self) -> AsyncIterator[Yield]:
-        """A token first: it lasts for this visit."""
-        self._token, self._reels, self._open = "", {}, {"token"}
+    def sign_in(self) -> SignIn | None:
         options = self.options(InsidedOptions)
         if not self.key() or not options.client_id:
-            self.lose(self.job.url, Answer.GATED, f"no client: set client_id, and key_file or {self.key_name}")
-            return
+            raise ValueError(f"no client: set client_id, and key_file or {self.key_name}")
         asked = {"grant_type": "client_credentials", "client_id": options.client_id, "scope": "read"}
-        asked_for = self.request(
-            f"{self._root()}/oauth2/token",
-            self.parse_token,
-            method="POST",
-            headers={"Content-Type": "application/x-www-form-urlencoded"},
-            body=urlencode({**asked, "client_secret": self.key()}),
-        )
-        yield unforwarded(asked_for)
-
-    def parse_token(self, response: Response) -> Iterator[Yield]:
-        """The token; it is kept in no record and no file."""
-        given = mapping(value_of(self.page(response))).get("access_token")
-        if not isinstance(given, str) or not given:
-            self.lose(response.url, Answer.GATED, "the interface gave no token for this client")
-            return
-        self._token, self._pages = given, 0
-        firsts = self.lists()
-        self._reels = {name: self._reel(name) for name in firsts}
-        self._open = set(firsts)
-        for name, url in firsts.items():
-            yield from self._page(url, self._reels[name])
-        self._settle()
+        return by_form(f"{self._root()}/oauth2/token", options.client_id, asked | {"client_secret": self.key()})
 
     def parse_page(self, response: Response, reel: Reel) -> Iterator[Yield]:
         """Topics, and the answers of those with news; then as for every list."""

@@ -11,13 +11,25 @@ from urllib.parse import parse_qs, quote, urlsplit
 from pydantic import Field
 from scrapy.http import Response
 
-from crawlers.answers import flag, judged, mapping, named, no_json, number, plain, rows, unique, value_of, with_extract
-from crawlers.answers import markup as tree_in
 from crawlers.api import ApiOptions, ApiSpider
 from crawlers.dates import parse_date
 from crawlers.look import Look
 from crawlers.newest import Reel
 from crawlers.parsing import Links, PageFile, Parsed, ParsedItem
+from crawlers.payload import (
+    flag,
+    heading,
+    judged_posts,
+    mapping,
+    named,
+    no_json,
+    number,
+    rows_at,
+    tree_in,
+    unique,
+    value_of,
+    with_extract,
+)
 from crawlers.select import absolute, select
 from crawlers.text import Element, Extract, own_words
 from pipeline.words import Answer, Channel, Kind
@@ -43,11 +55,11 @@ def parse(page: PageFile) -> Parsed:
         return _refused(value, data)
     if not isinstance(data.get("items"), list):
         return no_json(page, "list of messages of a Khoros community")
-    entries = rows(data["items"])
+    entries = rows_at(data["items"])
     items = unique(item for entry in entries if (item := _message(page, entry)) is not None)
     if entries and not items:
         return Parsed(state=Answer.LAYOUT_CHANGED, reason=f"no message was found in {len(entries)} entries")
-    return judged(Parsed(state=Answer.OK, items=items, links=_older(page, len(entries))), empty="no messages")
+    return judged_posts(Parsed(state=Answer.OK, items=items, links=_older(page, len(entries))), empty="no messages")
 
 
 def _refused(value: Mapping[str, Any], data: Mapping[str, Any]) -> Parsed:
@@ -67,7 +79,7 @@ def _message(page: PageFile, entry: Mapping[str, Any]) -> ParsedItem | None:
     tree = tree_in(entry.get("body"))
     solved = flag(mapping(entry.get("conversation")).get("solved"))
     given = flag(entry.get("is_solution"))
-    title = plain(topic.get("subject")) or (plain(entry.get("subject")) if opens else "")
+    title = heading(topic.get("subject")) or (heading(entry.get("subject")) if opens else "")
     href, posted = entry.get("view_href"), entry.get("post_time")
     item = ParsedItem(
         kind=Kind.POST,
@@ -75,7 +87,7 @@ def _message(page: PageFile, entry: Mapping[str, Any]) -> ParsedItem | None:
         url=absolute(page.url, href) if isinstance(href, str) else None,
         author=named((author.get("login"),)) or None,
         author_id=named((author.get("id"),)) or None,
-        title=plain(entry.get("subject")),
+        title=heading(entry.get("subject")),
         published=parse_date(posted if isinstance(posted, str) else None, page.now, page.zone),
         parent=f"p{above}" if above and not opens else None,
         parent_author=named((mapping(parent.get("author")).get("login"),)) or None,
@@ -134,7 +146,9 @@ about = "acme"
     @classmethod
     def recognises(cls, look: Look) -> str:
         data = mapping(mapping(look.json).get("data"))
-        known = data.get("type") == "messages" or any(row.get("type") == "message" for row in rows(data.get("items")))
+        known = data.get("type") == "messages" or any(
+            row.get("type") == "message" for row in rows_at(data.get("items"))
+        )
         return "the answer is a Khoros community's" if known else ""
 
     def headers(self) -> Mapping[str, str]:

@@ -10,25 +10,24 @@ from typing import Any, ClassVar
 from pydantic import Field
 from scrapy.http import Request
 
-from crawlers.answers_json import (
-    MISSING,
+from crawlers.api import ApiOptions, unforwarded
+from crawlers.look import Look
+from crawlers.parsing import PageFile, Parsed, ParsedItem
+from crawlers.payload import (
+    amount,
     at,
-    json_answer,
-    judged,
-    number,
+    judged_reviews,
     prose,
     reply_to,
-    rows,
+    rows_at,
     stars,
     strange,
     told,
     unique,
+    value_of,
     when,
     word,
 )
-from crawlers.api import ApiOptions, unforwarded
-from crawlers.look import Look
-from crawlers.parsing import PageFile, Parsed, ParsedItem
 from crawlers.ratings import parse_reviews
 from crawlers.review_api import ReviewApi
 from crawlers.select import first
@@ -46,8 +45,8 @@ def parse(page: PageFile) -> Parsed:
     """The ratings of an answer or a profile page, or why there are none. Never raises."""
     if page.body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"{", b"["):
         return parse_reviews(page)
-    value = json_answer(page)
-    if value is MISSING:
+    value = value_of(page)
+    if value is None:
         return strange("the answer is no JSON")
     if word(value, "status") == "error":
         return Parsed(state=Answer.GATED, reason="the interface refuses: " + (_why(value) or "no reason given"))
@@ -57,9 +56,9 @@ def parse(page: PageFile) -> Parsed:
         if total:
             return Parsed(state=Answer.EMPTY, reason=f"only a total rating: {total}")
         return strange("JSON without ratings: no answer of ProvenExpert")
-    reviews = rows(value, found)
+    reviews = rows_at(value, found)
     items = [item for review in reviews for item in _items(page, review)]
-    return judged(unique(items), total=len(reviews), needs=("published",))
+    return judged_reviews(unique(items), total=len(reviews), needs=("published",))
 
 
 def _why(value: Any) -> str:
@@ -86,7 +85,7 @@ def _items(page: PageFile, review: Mapping[str, Any]) -> Iterator[ParsedItem]:
         text=prose(review, _said(review, _TEXTS)),
         published=when(page, review, _said(review, _DATES)),
     )
-    yield told(found, stars(number(review, _said(review, _VALUES))))
+    yield told(found, stars(amount(review, _said(review, _VALUES))))
     for key in ("reply", "answer"):
         answer = prose(review, key, "text") or prose(review, key)
         if answer:

@@ -18,7 +18,7 @@ from crawlers.newest import Reel
 from crawlers.parsing import PageFile, Parsed, ParsedItem, ThreadRow
 from crawlers.reddit_things import parse_things
 from crawlers.spider import Yield
-from crawlers.tokens import SignIn
+from crawlers.tokens import SignIn, by_form
 from pipeline.words import Channel
 
 
@@ -77,15 +77,8 @@ queries = ["acme"]
             secret = self.secret(options.password_file, "STURMWARTE_REDDIT_PASSWORD")
             asked = {"grant_type": "password", "username": options.account, "password": secret}
         basic = b64encode(f"{options.client_id}:{self.key()}".encode()).decode()
-        return SignIn(
-            url=options.token_url,
-            account=f"{options.client_id} {options.account}".strip(),
-            headers={"Authorization": f"Basic {basic}", "Content-Type": "application/x-www-form-urlencoded"},
-            body=urlencode(asked),
-        )
-
-    def headers(self) -> Mapping[str, str]:
-        return {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        account = f"{options.client_id} {options.account}".strip()
+        return by_form(options.token_url, account, asked, Authorization=f"Basic {basic}")
 
     def lists(self) -> Mapping[str, str]:
         options = self.options(RedditOptions)

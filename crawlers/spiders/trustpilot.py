@@ -8,28 +8,27 @@ from datetime import timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
-from crawlers.answers_json import (
-    MISSING,
+from crawlers.classify import classify
+from crawlers.look import Look
+from crawlers.parsing import PageFile, Parsed, ParsedItem
+from crawlers.payload import (
+    amount,
     at,
-    count,
-    json_answer,
-    judged,
+    flag,
+    judged_reviews,
     number,
     prose,
     reply_to,
-    rows,
+    rows_at,
     stars,
     strange,
     told,
     unique,
+    value_of,
     when,
     with_query,
     word,
-    yes,
 )
-from crawlers.classify import classify
-from crawlers.look import Look
-from crawlers.parsing import PageFile, Parsed, ParsedItem
 from crawlers.ratings import parse_reviews
 from crawlers.review_api import HookedOptions, ReviewApi
 from crawlers.select import first, parameter, tree_of
@@ -48,7 +47,7 @@ _GONE = frozenset({"deleted", "removed", "archived"})
 def parse(page: PageFile) -> Parsed:
     """The reviews of an answer of the interface or of a saved page, or why there are none. Never raises."""
     if page.body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
-        return _answer(page, json_answer(page))
+        return _answer(page, value_of(page))
     if not page.body.strip():
         return Parsed(state=Answer.ERROR, reason="the answer is empty")
     answer, reason = classify(page.status, page.headers, page.body, url=page.url)
@@ -60,8 +59,8 @@ def parse(page: PageFile) -> Parsed:
 def items_of_webhook(body: bytes) -> tuple[ParsedItem, ...]:
     """The reviews that a message of Trustpilot tells of: its events hold one each. Never raises."""
     page = message_page(PLACE, body)
-    value = json_answer(page)
-    events = rows(value, "events") or rows(value)
+    value = value_of(page)
+    events = rows_at(value, "events") or rows_at(value)
     found = [item for event in events for item in _items(page, _of_event(event))]
     return tuple(unique(found))
 
@@ -74,13 +73,13 @@ def _of_event(event: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _answer(page: PageFile, value: Any) -> Parsed:
-    if value is MISSING or not isinstance(at(value, "reviews"), list):
+    if value is None or not isinstance(at(value, "reviews"), list):
         return strange("JSON without a list of reviews: no answer of Trustpilot")
-    reviews = rows(value, "reviews")
+    reviews = rows_at(value, "reviews")
     items = [item for review in reviews for item in _items(page, review)]
     asked = parameter(page.url, "perPage") or ""
     full = len(reviews) >= (int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 5 else 20)
-    return judged(unique(items), following=_next(page.url) if full and reviews else None, total=len(reviews))
+    return judged_reviews(unique(items), following=_next(page.url) if full and reviews else None, total=len(reviews))
 
 
 def _next(url: str) -> str:
@@ -94,13 +93,13 @@ def _page(page: PageFile, tree: Element) -> Parsed:
         return Parsed(state=Answer.GATED, reason="this page is shown after a login only")
     if not isinstance(at(props, "reviews"), list):
         return parse_reviews(page)
-    reviews = rows(props, "reviews")
+    reviews = rows_at(props, "reviews")
     company = word(props, "businessUnit", "displayName")
     items = [item for review in reviews for item in _items(page, review, company)]
     pages = at(props, "filters", "pagination")
-    here, last = count(pages, "currentPage"), count(pages, "totalPages")
+    here, last = number(pages, "currentPage"), number(pages, "totalPages")
     following = with_query(page.url, page=str(here + 1)) if here and last and here < last else None
-    return judged(unique(items), following=following, total=len(reviews), thread_title=company)
+    return judged_reviews(unique(items), following=following, total=len(reviews), thread_title=company)
 
 
 def _next_data(tree: Element) -> Any:
@@ -126,12 +125,12 @@ def _items(page: PageFile, review: Mapping[str, Any], company: str = "") -> Iter
         title=word(review, "title"),
         text=prose(review, "text"),
         published=when(page, review, *(("createdAt",) if "createdAt" in review else ("dates", "publishedDate"))),
-        votes=count(review, "numberOfLikes" if "numberOfLikes" in review else "likes"),
+        votes=number(review, "numberOfLikes" if "numberOfLikes" in review else "likes"),
         verified=_verified(review),
         deleted=word(review, "status").lower() in _GONE,
     )
-    rating = number(review, "stars")
-    found = told(found, stars(number(review, "rating") if rating is None else rating))
+    rating = amount(review, "stars")
+    found = told(found, stars(amount(review, "rating") if rating is None else rating))
     yield found
     for key, text, date in (("companyReply", "text", "createdAt"), ("reply", "message", "publishedDate")):
         said = prose(review, key, text)
@@ -142,8 +141,8 @@ def _items(page: PageFile, review: Mapping[str, Any], company: str = "") -> Iter
 
 
 def _verified(review: Mapping[str, Any]) -> bool | None:
-    said = yes(review, "isVerified")
-    return yes(review, "labels", "verification", "isVerified") if said is None else said
+    said = flag(review, "isVerified")
+    return flag(review, "labels", "verification", "isVerified") if said is None else said
 
 
 class TrustpilotSpider(ReviewApi):

@@ -128,7 +128,7 @@ def test_insided_reads_answers_of_changed_topics_once(monkeypatch):
     second = source.visit(site)
     assert (second.items, len(second.asked)) == ([], 2)
     refused = source.visit(lambda url: b'{"error": "invalid_client"}')
-    assert (refused.complete, refused.lost[0].reason) == (False, "the interface gave no token for this client")
+    assert (refused.complete, refused.lost[0].reason) == (False, "signing in gave no token")
 
 
 @pytest.mark.parametrize(("body", "name"), [(MESSAGES, "khoros"), (QUESTIONS, "insided")])

@@ -15,13 +15,13 @@ from faults import Reply, broken_utf8, captcha, changed_layout, faulty, json_rep
 from rehearsal import NOW, Source, page
 
 from crawlers.api import ApiSpider
-from crawlers.oauth import service_assertion
 from crawlers.parse import detect
 from crawlers.registry import spiders
 from crawlers.spiders import etrusted, trustpilot
 from crawlers.spiders.appstore import AppstoreSpider
 from crawlers.spiders.etrusted import EtrustedSpider
 from crawlers.spiders.googleplay import GoogleplaySpider
+from crawlers.tokens import service_assertion
 from pipeline.words import Answer, Kind
 
 PAGES = Path(__file__).parent / "pages"
@@ -348,6 +348,30 @@ def test_what_google_play_no_longer_tells_after_a_pause_is_a_hole(monkeypatch):
     assert late.visit.holes == [(read_to, resumed, "Google Play tells reviews of seven days only")]
     assert late.complete
     assert app.visit(answers).visit.holes == []
+
+
+def test_a_token_that_ends_during_a_visit_is_bought_anew(monkeypatch):
+    monkeypatch.setenv("STURMWARTE_GOOGLE_PLAY_ACCOUNT", service_account()[0])
+    app = Source(GoogleplaySpider, "https://play.example/reviews", backfill=timedelta(days=9999))
+    body = (PAGES / "googleplay_list.json").read_bytes()
+
+    def site(url: str) -> bytes:
+        if "token=" in url or "oauth" in url:
+            return b'{"reviews":[]}' if "token=" in url else b'{"access_token":"t","expires_in":300}'
+        app.now += timedelta(minutes=4)
+        return body
+
+    run = app.visit(site)
+    assert [url.partition("?")[0].rpartition("/")[2] for url in run.asked] == ["token", "reviews", "token", "reviews"]
+    assert (run.complete, len(run.items)) == (True, 3)
+
+
+def test_a_key_that_cannot_be_read_is_said_and_nothing_is_asked(tmp_path):
+    run = Source(GoogleplaySpider, "https://play.example/reviews", {"key_file": tmp_path / "fehlt"}).visit(
+        lambda _: b""
+    )
+    assert (run.asked, run.complete, run.lost[0].answer) == ([], False, Answer.GATED)
+    assert str(tmp_path / "fehlt") in run.lost[0].reason
 
 
 def test_a_service_account_signs_what_it_says():

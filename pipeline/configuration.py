@@ -43,9 +43,11 @@ class Brand(Table):
         (),
         description="If set, an ambiguous name counts only with one of these words in the text, title or thread.",
     )
-    ambiguous: tuple[str, ...] = Field((), description="The names that need context; empty: all names.")
-    unless: tuple[str, ...] = Field(
-        (), description="Words beside which (in one sentence) a short or ambiguous name means something else."
+    ambiguous: tuple[str, ...] = Field(
+        (), description="The names that need context; empty: all names. db stands for DB in lower case only."
+    )
+    unless: dict[str, tuple[str, ...]] = Field(
+        {}, description="Name = words beside which, in one sentence, that name means something else."
     )
     typos: bool = Field(False, description="Whether names with one slip in a long word (Telekon) are found too.")
     accounts: tuple[str, ...] = Field((), description="Own accounts (without @): their words are not opinion.")

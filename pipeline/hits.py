@@ -150,7 +150,7 @@ def _judged(text: Text, term: Term, start: int, end: int) -> Hit | None:
     folded = text.folded
     if not opens(folded, start) and _word_end(folded, end) != end:
         return None
-    doubtful = term.needs_context
+    doubtful = term.needs_context or (term.sloppy and _is_unit(folded, start))
     if term.exact and folded[start - 1 : start] != "#" and text.plain[start:end] != term.exact:
         sloppy = term.sloppy and opens(folded, start) and text.plain[start:end] == folded[start:end]
         if not sloppy or _is_unit(folded, start):

@@ -9,8 +9,8 @@ One Aho-Corasick automaton holds all spellings of all brands. A hit is then judg
 - **addresses**: an own domain counts as a handle; a name counts as a host name of its own (``telekom.de``), not in
   the path of an address and not in a mail address.
 - **exclusions** win over every hit they touch, unless the hit is the longer phrase around them.
-- **context**: ambiguous names need a context word, or another firm hit on the same brand; short and ambiguous ones do
-  not count in a sentence with a word of ``unless``, unless a context word stands there too.
+- **context**: ambiguous names need a context word, or another firm hit on the same brand; a name does not count in a
+  sentence with a word that ``unless`` has for it, if no context word stands there too.
 - **misspellings** of long words count where ``typos`` is set, as words of their own only.
 """
 
@@ -219,16 +219,15 @@ def _runs_on(hit: Hit, exclusion: Hit) -> bool:
 
 
 def _elsewhere(hits: list[Hit], seen: _Found, text: str) -> list[Hit]:
-    """The hits; refused are guarded ones in a sentence with a word of ``unless`` and none of the context."""
+    """The hits; refused are those beside a word that ``unless`` has for them, in a sentence without context words."""
     ends = [found.start() for found in _SENTENCE_END.finditer(text)]
     for_it = {bisect(ends, at) for at in seen.context}
-    against = {bisect(ends, at): term.label for at, term in seen.unless}
+    against = {(bisect(ends, at), term.guarded): term.label for at, term in seen.unless}
 
     def judged(hit: Hit) -> Hit:
         sentence = bisect(ends, hit.start)
-        if not hit.term.guarded or sentence in for_it or sentence not in against:
-            return hit
-        return replace(hit, refused=f"beside '{against[sentence]}' {hit.term.label} means something else")
+        word = None if sentence in for_it else against.get((sentence, hit.term.guarded))
+        return replace(hit, refused=f"beside '{word}' {hit.term.label} means something else") if word else hit
 
     return [judged(hit) for hit in hits]
 

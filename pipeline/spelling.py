@@ -12,7 +12,7 @@ _SAME_LENGTH = {
     "₂": "2", "＆": "&", "＠": "@",
 }  # fmt: skip
 _UNEVEN = re.compile(f"[{''.join(_SAME_LENGTH)}]")
-_SIGNS = ("&", "&amp;", "&#038;", "&#38;")
+_SIGNS = ("&", "&amp;", "&#038;", "&#38;", "&amp;amp;")
 """An ampersand as it stands in texts and in the source of pages."""
 JOINED = 3
 """Names of more words than this are not written as one word."""

@@ -16,8 +16,6 @@ SHORT = 5
 """Names with fewer letters than this open no closed compound."""
 EXACT_CASE = 3
 """All-capital names of at most this many letters are matched with their case."""
-GUARDED = 6
-"""Names with fewer letters than this (articles aside) may mean something else beside certain words."""
 
 SLIPPING = 2
 """Names of more words than this are not looked for in misspellings."""
@@ -42,7 +40,8 @@ class Term:
 
     ``short``: its last word opens few compounds, ``short_first``: its first word closes few. ``exact``: the only casing
     that counts, where casing matters; ``sloppy``: in lower case it counts with context.
-    ``guarded``: it does not count beside the words of ``unless``. ``phrase``: an exclusion of several words.
+    ``guarded``: the key under which ``unless`` has words beside which it, or the word itself, speaks against the name.
+    ``phrase``: an exclusion of several words.
     ``wrong``: a misspelling of the label.
     """
 
@@ -55,7 +54,7 @@ class Term:
     needs_context: bool = False
     exact: str | None = None
     sloppy: bool = False
-    guarded: bool = False
+    guarded: str = ""
     phrase: bool = False
     wrong: bool = False
 
@@ -74,9 +73,13 @@ def terms_of(identifier: str, brand: Brand) -> Iterator[tuple[str, Term]]:
     for label in brand.exclusions:
         term = Term(identifier, label, Role.EXCLUSION, phrase=" " in label.strip())
         yield from ((pattern, term) for pattern in spellings(label))
-    for role, labels in ((Role.CONTEXT, brand.context), (Role.UNLESS, brand.unless)):
+    beside = [
+        (Role.CONTEXT, "", brand.context),
+        *((Role.UNLESS, _key(name), brand.unless[name]) for name in brand.unless),
+    ]
+    for role, key, labels in beside:
         for label in labels:
-            term = Term(identifier, label, role, exact=_exact_case(label))
+            term = Term(identifier, label, role, exact=_exact_case(label), guarded=key)
             yield from ((pattern, term) for pattern in spellings(label, joined=False))
 
 
@@ -115,9 +118,10 @@ def _persons(brand: Brand) -> Iterable[str]:
 
 
 def _spelled(identifier: str, brand: Brand, labels: Iterable[str], via: Via) -> Iterator[tuple[str, Term]]:
+    guarded = {_key(name) for name in brand.unless}
     for label in labels:
         needs_context = _needs_context(brand, label, via)
-        exact, words = _exact_case(label), re.split(r"[ -]", label)
+        exact, words, key = _exact_case(label), re.split(r"[ -]", label), _key(label)
         term = Term(
             identifier, label, Role.TERM, via,
             short=_letters(words[-1]) < SHORT or needs_context,
@@ -125,7 +129,7 @@ def _spelled(identifier: str, brand: Brand, labels: Iterable[str], via: Via) -> 
             needs_context=needs_context,
             exact=exact,
             sloppy=exact is not None and bool(brand.context),
-            guarded=needs_context or _letters(label) < GUARDED,
+            guarded=key if key in guarded else "",
         )  # fmt: skip
         for pattern in spellings(label):
             yield pattern, term
@@ -137,14 +141,19 @@ def _spelled(identifier: str, brand: Brand, labels: Iterable[str], via: Via) -> 
                 yield fold(unify(label).replace("'", " ")), term
 
 
-def _letters(label: str) -> int:
-    """Number of letters, but for those of articles."""
-    return sum(character.isalpha() for word in label.split() if word.lower() not in _ARTICLES for character in word)
+def _letters(word: str) -> int:
+    return sum(character.isalpha() for character in word)
+
+
+def _key(label: str) -> str:
+    """A name without articles and case: "die Bahn" is guarded as "Bahn" is."""
+    return " ".join(word for word in fold(label).lstrip("#").split() if word not in _ARTICLES)
 
 
 def _needs_context(brand: Brand, label: str, via: Via) -> bool:
     if brand.ambiguous:
-        return bool(brand.context) and label.casefold() in {name.casefold() for name in brand.ambiguous}
+        named = set(brand.ambiguous) if _exact_case(label) else {name.casefold() for name in brand.ambiguous}
+        return bool(brand.context) and (label if _exact_case(label) else label.casefold()) in named
     return bool(brand.context) and via is Via.NAME
 
 

@@ -15,6 +15,42 @@ from pipeline.findings import nearest_word, without_credentials
 from pipeline.query.errors import QueryError
 from pipeline.query.parse import Known, parse
 
+ORDINARY_WORDS = frozenset(
+    {
+        "bahn",
+        "post",
+        "apple",
+        "otto",
+        "sky",
+        "penny",
+        "real",
+        "netto",
+        "linde",
+        "eon",
+        "ing",
+        "spiegel",
+        "stern",
+        "focus",
+    }
+    | {
+        "zeit",
+        "welt",
+        "bild",
+        "shell",
+        "orange",
+        "target",
+        "united",
+        "windows",
+        "chrome",
+        "signal",
+        "discovery",
+        "visa",
+    }
+    | {"express", "fischer", "schneider", "müller", "kaiser", "merkur", "galaxy", "gap", "amazon", "oracle", "snap"}
+    | {"meta", "lime", "bolt", "wolt", "fonic", "base", "fraenk", "smart", "mini", "seat", "golf", "polo", "hermes"}
+)
+"""Names of companies that are words or names of other things: without context words they are found too often."""
+
 
 class Add(Protocol):
     """Notes a finding."""
@@ -155,6 +191,20 @@ def warnings_of(configuration: Configuration, add: Add) -> None:
     _secret_files(configuration, add)
     _unused_store(configuration, add)
     _twins(configuration, add)
+    _names(configuration, add)
+
+
+def _names(configuration: Configuration, add: Add) -> None:
+    """Names that are ordinary words, and words for names that the brand does not have."""
+    for identifier, brand in configuration.brands.items():
+        known = [brand.name, *brand.names, *brand.aliases, *brand.persons]
+        folded = {name.casefold() for name in known}
+        for key in ("ambiguous", "unless"):
+            for name in getattr(brand, key):
+                if name.casefold() not in folded:
+                    add(("brands", identifier, key), "no_such_name", value=name, words=", ".join(known))
+        if brand.name.casefold() in ORDINARY_WORDS and not (brand.context or brand.unless or brand.exclusions):
+            add(("brands", identifier, "name"), "ordinary_word", value=brand.name)
 
 
 def _secret_files(configuration: Configuration, add: Add) -> None:

@@ -4,8 +4,8 @@
     python -m benchmarks.labelled.matching --misses   # and every sentence that came out wrong
 
 A row is a sentence, the brands it is about, and the trap it sets; ``thread`` is the title it stands under. Rows marked
-``held`` were written after the matcher was finished and never looked at while it was changed. What counts as a mention
-of a brand is what its definition says (``brands.toml``, ``pipeline.examples``): a product that is an alias counts for
+``held`` were written last, and nothing was changed because of what they showed. What counts as a mention of a brand is
+what its definition says (``brands.toml``, ``pipeline.examples``): a product that is an alias counts for
 its maker, a foreign company of the same name for nobody.
 """
 

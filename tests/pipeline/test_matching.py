@@ -378,3 +378,67 @@ def test_work_stays_bounded_on_hostile_texts(piece: str) -> None:
     """Any step that is not linear in these 200,000 characters would take minutes."""
     matches, rejected = EXAMPLES.find(piece * (200_000 // len(piece)))
     assert len(matches) + len(rejected) > 0
+
+
+RULES = Matcher(
+    {
+        "lumo": Brand(name="Lumo", ambiguous=("Lumo",), context=("Strom", "IC"), unless={"Lumo": ("Katze",)}),
+        "nordbank": Brand(name="Nordbank", aliases=("Blaukarte",), typos=True, exclusions=("Nordbank-Branche",)),
+        "sud": Brand(name="SUD", context=("Konto",), ambiguous=("Südblick",), names=("Südblick",)),
+        "plus": Brand(name="Werk & Rad", exclusions=("freie Werk & Rad",)),
+    }
+)
+RULES_TABLE = [
+    # what companies have makes a compound of a short or ambiguous name, and no context word is needed
+    ("Der Lumokunde wartet", "lumo:Lumokunde"),
+    ("Lumo-Chefin geht", "lumo:Lumo-Chefin"),
+    ("Der Lumokater wartet", ""),
+    ("Das Lumo-Rätsel", ""),
+    ("Das Lumo-Rätsel um den Strom", "lumo:Lumo-Rätsel"),
+    ("Ex-Lumo-Chef redet", "lumo:Ex-Lumo-Chef"),
+    ("Der A-Lumo-Chef redet", ""),
+    ("Dieses Drecks-Lumo, Schrottlumo", "lumo:Drecks-Lumo | lumo:Schrottlumo"),
+    ("lumokunde_77 schrieb", ""),
+    # context: a short word in capitals counts as written, and is no beginning of another word
+    ("Lumo kommt mit dem IC", "lumo:Lumo"),
+    ("Lumo, ich mag dich", ""),
+    # words of another sense speak in their sentence only, and not beside a context word
+    ("Lumo ist teuer. Der Strom auch.", "lumo:Lumo"),
+    ("Meine Katze heißt Lumo. Der Strom ist teuer.", ""),
+    ("Die Katze von Lumo frisst Strom", "lumo:Lumo"),
+    # slips
+    ("Die Nordbnak antwortet nicht", "nordbank:Nordbnak"),
+    ("Die Nordbsnk-Filiale", "nordbank:Nordbsnk-Filiale"),
+    ("Noordbanks Karte und die Blaukrate", "nordbank:Noordbanks | nordbank:Blaukrate"),
+    ("Die Mordbank, die Nordban, die Nordbnakrott", ""),
+    ("@nordbnak und x@nordbnak.de", ""),
+    ("https://nordbnak.example/ und a.example/nordbnak", ""),
+    # exclusions hold in every spelling, and where the word goes on
+    ("Die Nordbankbranche, die Nordbank Branche", ""),
+    # a name of three capitals in lower case needs context, a unit is none
+    ("mein konto bei der sud", "sud:sud"),
+    ("sud kocht", ""),
+    ("konto mit 12 sud", ""),
+    ("Konto bei Sud", ""),
+    # ampersands as in the source of a page
+    ("Werk&#038;Rad und Werk &Rad", "plus:Werk&#038;Rad | plus:Werk &Rad"),
+    ("freier Werk & Rad", ""),
+    # digits behind a name
+    ("Blaukarte24", "nordbank:Blaukarte24"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "wanted"), RULES_TABLE)
+def test_rules_that_a_table_can_use(text: str, wanted: str) -> None:
+    assert found(RULES, text) == wanted
+
+
+def test_reasons_of_the_rules() -> None:
+    assert RULES.find("Meine Katze heißt Lumo")[1][0].why == "beside 'Katze' Lumo means something else"
+    assert RULES.find("Nordbnak")[0][0].why == "misspelling of name Nordbank"
+    assert Matcher({"a": Brand(name="Nordbank")}).find("Nordbnak") == ([], [])
+
+
+def test_a_name_of_another_brand_is_no_slip() -> None:
+    both = Matcher({"a": Brand(name="Nordbank", typos=True), "b": Brand(name="Nordbnak")})
+    assert found(both, "Die Nordbnak") == "b:Nordbnak"

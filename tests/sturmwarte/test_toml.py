@@ -189,6 +189,29 @@ def test_warnings_stand_apart_from_errors(tmp_path: Path) -> None:
     assert [w.problem for w in bare] == ["no_contact", "no_brands", "no_sources", "no_rules", "no_receivers"]
 
 
+BRANDS = """
+[brands.obst]
+name = "Apple"
+[brands.himmel]
+name = "Sky"
+ambiguous = ["Skye"]
+unless.Sky = ["blue"]
+"""
+
+
+def test_ordinary_words_and_names_that_a_brand_has_not_are_warned_of(tmp_path: Path) -> None:
+    warnings = examine(write(tmp_path, BRANDS), REGISTRY).warnings
+    assert [(w.field, w.problem, w.line) for w in warnings if w.field.startswith("brands")] == [
+        ("brands.obst.name", "ordinary_word", 3),
+        ("brands.himmel.ambiguous", "no_such_name", 6),
+    ]
+    said = [w.text(ENGLISH) for w in warnings if w.field.startswith("brands")]
+    assert (
+        "'Apple' is an ordinary word too" in said[0]
+        and "'Skye' is none of the names of this brand; it has: Sky" in said[1]
+    )
+
+
 ELASTIC = 'engine = "elasticsearch"\n'
 HERE = 'urls = ["http://127.0.0.1:9200"]\n'
 

@@ -398,7 +398,7 @@ class BoardSpider(SourceSpider):
 
     def _settle(self) -> None:
         if number := self.visit.refused.total():
-            self.visit.notice = f"{number} links were not followed: such lead on without end"
+            self.visit.notice = f"links that lead on without end were not followed: {number}"
         self.visit.complete = not (self._lists_open or self._open_threads or self.visit.behind)
 
 

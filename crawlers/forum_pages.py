@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone, tzinfo
 
 import msgspec
 
-from crawlers.dates import Order, from_timestamp, learn_order, parse_date
+from crawlers.dates import Order, from_timestamp, parse_date, shown_order
 from crawlers.parsing import Links, PageFile, Parsed, ParsedItem, ThreadRow
 from crawlers.select import base_of, clean_link, first, select, tree_of
 from crawlers.text import Element, one_line
@@ -50,6 +50,8 @@ class Forum(msgspec.Struct, frozen=True, kw_only=True):
     zone: tzinfo
     lang: str | None
     order: Order = "DMY"
+    shown: Order | None = None
+    """Order of day and month that the page shows beyond doubt."""
 
     def date(self, text: str | None) -> Published:
         return parse_date(text, self.now, self.zone, order=self.order)
@@ -78,6 +80,7 @@ def forum_of(source: PageFile, dates: str) -> Forum:
     tree = tree_of(source)
     printed = [one_line(element)[:200] for element in select(tree, dates)[:MOST]]
     american: Order = "MDY" if any(_HALF_DAY.search(line) for line in printed) else "DMY"
+    shown = shown_order(printed)
     return Forum(
         tree=tree,
         url=source.url,
@@ -85,7 +88,8 @@ def forum_of(source: PageFile, dates: str) -> Forum:
         now=source.now,
         zone=_zone_of(source),
         lang=_language(tree),
-        order=learn_order(printed, default=american),
+        order=shown or source.order or american,
+        shown=shown,
     )
 
 
@@ -221,6 +225,7 @@ def thread_page(
         thread_title=title,
         lang=page.lang,
         first_page=_is_first(posts, links),
+        order=page.shown,
     )
 
 
@@ -236,7 +241,7 @@ def list_page(
     rows, places = _first_of_each(threads), _first_of_each(boards)
     if not rows and not places:
         return None
-    return Parsed(state=Answer.OK, threads=rows, boards=places, links=links, lang=page.lang)
+    return Parsed(state=Answer.OK, threads=rows, boards=places, links=links, lang=page.lang, order=page.shown)
 
 
 def _first_of_each(rows: Iterable[ThreadRow | None]) -> tuple[ThreadRow, ...]:

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from crawlers.dates import Order, from_timestamp, learn_order, parse_date
+from crawlers.dates import Order, from_timestamp, parse_date, shown_order
 from crawlers.parsing import Links, PageFile, Parsed, ParsedItem, ThreadRow
 from crawlers.select import absolute, base_of, clean_link, first, select, tree_of
 from crawlers.text import Element, one_line, own_words
@@ -127,6 +127,8 @@ class Sheet:
     now: datetime
     zone: ZoneInfo
     order: Order = "DMY"
+    shown: Order | None = None
+    """Order of day and month that the page shows beyond doubt."""
 
     def date(self, text: str | None) -> Published:
         return parse_date(text, self.now, self.zone, order=self.order)
@@ -157,7 +159,9 @@ def sheet_of(page: PageFile, dates: str = "") -> Sheet:
     if dates:
         shown = select(tree, dates)[:MAX_POSTS]
         texts = [*(one_line(one) for one in shown), *(one.get("title") or "" for one in shown)]
-    return Sheet(tree, page.url, base_of(tree, page.url), page.now, page.zone, learn_order(texts, usual_order(tree)))
+    evidence = shown_order(texts)
+    order = evidence or page.order or usual_order(tree)
+    return Sheet(tree, page.url, base_of(tree, page.url), page.now, page.zone, order, evidence)
 
 
 def usual_order(tree: Element) -> Order:
@@ -183,8 +187,8 @@ def parse_forum(page: PageFile, markup: Markup) -> Parsed:
         return thread_page(sheet, posts, markup)
     rows, boards = tuple(_rows(sheet, markup)), tuple(_boards(sheet, markup))
     if rows or boards:
-        links = paging(sheet, markup.next_page, markup.previous_page)
-        return Parsed(state=Answer.OK, threads=rows, boards=boards, links=links, lang=language(sheet.tree))
+        links, lang = paging(sheet, markup.next_page, markup.previous_page), language(sheet.tree)
+        return Parsed(state=Answer.OK, threads=rows, boards=boards, links=links, lang=lang, order=sheet.shown)
     return nothing(sheet, markup)
 
 
@@ -222,6 +226,7 @@ def thread_page(sheet: Sheet, posts: tuple[ParsedItem, ...], markup: Markup) -> 
         thread_title=title,
         lang=language(sheet.tree),
         first_page=not links.previous,
+        order=sheet.shown,
     )
 
 

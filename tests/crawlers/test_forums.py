@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from crawlers.parse import parse_document
+from crawlers.parse import parse_document, readers
 from crawlers.parsing import PageFile
 from crawlers.spider import native_id_of
 
@@ -163,3 +164,27 @@ def test_posts_without_time_are_a_changed_layout() -> None:
     document = parse_document("xenforo", page)
     assert (document["state"], document["items"][0]["author"]) == ("layout_changed", "Jörg M")
     assert "no time" in document["reason"]
+
+
+@pytest.mark.parametrize("spider", ["vbulletin", "mybb"])
+@pytest.mark.parametrize(
+    ("date", "known", "shown", "month"),
+    [("11-20-2026", None, "MDY", 11), ("11-02-2026", None, None, 2), ("11-02-2026", "MDY", None, 11)],
+)
+def test_the_order_of_day_and_month_is_that_of_the_page_else_of_the_place(
+    spider: str, date: str, known: Any, shown: str | None, month: int
+) -> None:
+    body = (PAGES / f"{spider}_thread.html").read_text("utf-8")
+    body = re.sub(r"20\.11\.2026|11-20-2026", date, body).replace(" AM", "").replace('lang="en"', 'lang="de"')
+    assert date in body
+    page = PageFile(
+        url="https://f.example/showthread.php?t=99",
+        body=body.encode(),
+        now=NOW,
+        zone=ZoneInfo("Europe/Berlin"),
+        order=known,
+    )
+    parsed = readers()[spider](page)
+    assert parsed.order == shown
+    assert parsed.items[0].published.at is not None
+    assert parsed.items[0].published.at.month == month

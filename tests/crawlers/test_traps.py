@@ -92,7 +92,7 @@ def test_a_calendar_is_not_walked_into_the_future() -> None:
     run = watched.visit(site)
     assert [url for url in run.asked if "blatt-" in url] == [f"{ROOT}termine/blatt-1"]
     assert run.visit.refused == {"calendar": 1}
-    assert run.visit.notice == "1 links were not followed: such lead on without end"
+    assert run.visit.notice == "links that lead on without end were not followed: 1"
 
 
 PHPBB = """<html><body id="phpbb"><ul class="topiclist forums">{rows}</ul></body></html>"""

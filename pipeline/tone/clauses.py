@@ -22,6 +22,10 @@ _OTHERS = listed("anderen andern andere anderem anderer")
 DEAR = listed("liebe lieber liebes liebste liebster")
 ABROAD = _ELSEWHERE | _OTHERS
 _GREETINGS = listed("hallo hi hey na moin servus sehr und an ihr ach tja")
+PHRASE = "ʘ"
+"""Stands on the last place of a phrase that was found: a word that no lexicon knows."""
+TAKEN = "∅"
+"""Stands for the other words of such a phrase."""
 UNREAL = 0.1
 """What is left of praise that is only wished for (wäre schön)."""
 DENIED_LEAD = -0.8

@@ -15,6 +15,8 @@ from pipeline.tone.clauses import (
     BUT,
     CLAUSE,
     DEAR,
+    PHRASE,
+    TAKEN,
     TURNS,
     WISHES,
     address,
@@ -44,11 +46,6 @@ REMEMBERED = 50_000
 """Words whose valence is remembered: most of what is written is said in these."""
 APART = 12
 """How far behind a verb its particle may stand."""
-PHRASE = "ʘ"
-"""Stands on the last place of a phrase that was found: a word that no lexicon knows."""
-TAKEN = "∅"
-"""Stands for the other words of such a phrase."""
-
 _WORD = r"[A-Za-zÄÖÜäöüßéèáàç]+"
 _TOKEN = re.compile(rf"{_WORD}(?:'[A-Za-z]+)?|[.!?;:,…()\n·]|[\"„“”»«]{_WORD}(?: {_WORD})?[\"“”«»]")
 _QUOTES = '"„“”»«'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence, Set
 
-from pipeline.tone.clauses import BUT, CLAUSE, STOPS, sentence_end, sentences
+from pipeline.tone.clauses import CLAUSE, PHRASE, STOPS, TAKEN, TURNS, sentence_end, sentences
 from pipeline.tone.inflection import listed
 
 TURN = -0.8
@@ -19,18 +19,24 @@ _OFTEN_DECLARED = listed(
 )
 _FACES = frozenset("🙄🤡🤦🙃🫠")
 _OPENERS = listed("""
-    toll super klasse prima wunderbar großartig herrlich genial perfekt glückwunsch bravo spitze danke
-    fantastisch hervorragend schön fein sauber läuft respekt chapeau applaus top exzellent nice merci hurra juhu yay
+    toll super klasse prima wunderbar wundervoll großartig herrlich genial perfekt glückwunsch bravo spitze danke
+    fantastisch hervorragend schön nett fein sauber respekt chapeau applaus top exzellent nice merci hurra juhu yay wow
 """)
+_PRAISE = _OPENERS | {PHRASE}
+_LEAD = listed("na oh ach ja wie echt sehr so ganz wirklich mal und also") | {TAKEN}
+_POLITE = listed("danke dank dankeschön merci") | {PHRASE}
+"""Said in earnest so often that only a word as "again" makes them irony."""
 _AGAIN = listed("""
-    wieder wiedermal schon mal erneut immer noch nochmal jetzt seit nach nur erst kein keine keinen wenn
-    dass trotz heute nichts niemand nicht auch
-""")
+    wieder wiedermal schon mal erneut immer noch nochmal jetzt seit nach nur erst kein keine keinen wenn dass trotz
+    heute nichts niemand nicht auch so
+""") | {TAKEN}
+_FOND = listed("liebe lieben traum genuss freude endlich")
 _THANKS = listed("danke dank dankeschön merci glückwunsch gratulation gratuliere bravo lob kompliment")
 _FOR = listed("für zu zur zum")
-_RELIEF = listed("weg vorbei erledigt überstanden beseitigt behoben gelöst geschafft ende los")
+_RELIEF = listed("weg vorbei erledigt überstanden beseitigt behoben gelöst geschafft ende schluss los")
 _LEAST = -1.2
 """How bad it must be for praise before it to be irony."""
+_HARDLY = 0.5
 _SHORT = 4
 
 
@@ -43,10 +49,14 @@ def ironic(text: str, words: Sequence[str], valences: list[float], present: Set[
         return
     if not _FACES.isdisjoint(present):
         _rolled_eyes(words, valences)
-    if min(valences) < 0 and not _OPENERS.isdisjoint(present):
+    if min(valences) >= 0:
+        return
+    if PHRASE in words or not _OPENERS.isdisjoint(present):
         _openers(words, valences)
-    if min(valences) < 0 and not _THANKS.isdisjoint(present):
+    if not _THANKS.isdisjoint(present):
         _thanks(words, valences)
+    if not _FOND.isdisjoint(present):
+        _fond(words, valences)
 
 
 def _turn(valences: list[float], start: int, end: int) -> None:
@@ -71,27 +81,36 @@ def _rolled_eyes(words: Sequence[str], valences: list[float]) -> None:
 
 def _openers(words: Sequence[str], valences: list[float]) -> None:
     """ "Toll, wieder kein Netz", "Super! Schon wieder Störung": short praise, then only complaint."""
-    for start, end in sentences(words, _OPENERS):
+    for start, end in sentences(words, _PRAISE):
         comma = next((at for at in range(start, min(start + _SHORT + 1, end)) if words[at] == ","), None)
         close = end if comma is None else comma
-        praise = [at for at in range(start, min(close, start + _SHORT)) if words[at] in _OPENERS and valences[at] > 0]
-        if not praise or close - start > _SHORT:
+        first = next((at for at in range(start, close) if words[at] not in _LEAD), close)
+        if close - start > _SHORT or first == close or words[first] not in _PRAISE or valences[first] <= 0:
             continue
         rest, stop = close + 1, end
         if comma is None:
             while rest < len(words) and words[rest] in STOPS:
                 rest += 1
             stop = sentence_end(words, rest)
-        if _only_complains(words, valences, rest, stop):
+        marked = not _AGAIN.isdisjoint(words[rest : rest + 3])
+        if (marked or words[first] not in _POLITE) and _only_complains(words, valences, rest, stop):
             _turn(valences, start, close)
 
 
 def _only_complains(words: Sequence[str], valences: Sequence[float], start: int, end: int) -> bool:
     part = words[start:end]
-    marked = not _AGAIN.isdisjoint(part[:3])
-    turned = not BUT.isdisjoint(part) or not _RELIEF.isdisjoint(part)
     values = valences[start:end]
-    return marked and not turned and sum(values) <= _LEAST and max(values, default=0.0) <= 0
+    turned = not TURNS.isdisjoint(part) or not _RELIEF.isdisjoint(part)
+    return not turned and sum(values) <= _LEAST and max(values, default=0.0) <= _HARDLY
+
+
+def _fond(words: Sequence[str], valences: list[float]) -> None:
+    """ "Ich liebe diese Warteschleife", "endlich wieder Schienenersatzverkehr"."""
+    for start, end in sentences(words, _FOND):
+        fond = [at for at in range(start, end) if words[at] in _FOND and valences[at] > 0]
+        others = [valences[at] if at not in fond else 0.0 for at in range(start, end)] if len(fond) == 1 else []
+        if fond and _only_complains(words[start:end], others, 0, end - start) and sum(others) <= _LEAST:
+            _turn(valences, fond[0], fond[0] + 1)
 
 
 def _thanks(words: Sequence[str], valences: list[float]) -> None:

@@ -117,7 +117,9 @@ def _add_word(lexicon: Lexicon, section: str, entry: str, valence: float) -> Non
         forms |= further(section, extra)
     forms = with_digraphs(forms)
     lemma = word.replace("|", "").split("^")[0]
-    lexicon.lemmas.setdefault(lemma, valence)
+    if lemma in lexicon.lemmas:
+        raise ValueError(f"{lemma} stands twice")
+    lexicon.lemmas[lemma] = valence
     for form in forms:
         lexicon.valences.setdefault(form, valence)
     if section == "verbs":
@@ -136,7 +138,10 @@ def _add_word(lexicon: Lexicon, section: str, entry: str, valence: float) -> Non
 
 def _add_idiom(lexicon: Lexicon, tokens: list[str], value: str) -> None:
     meaning: Meaning = value[1:] if value.startswith("=") else _checked(value)
-    lexicon.phrases[" ".join(tokens)] = meaning
+    phrase = " ".join(tokens)
+    if phrase in lexicon.phrases:
+        raise ValueError(f"{phrase} stands twice")
+    lexicon.phrases[phrase] = meaning
     for spelled in set(zip(*map(spellings, tokens), strict=True)):
         add_phrase(lexicon.idioms, spelled, meaning, lexicon.sets)
 

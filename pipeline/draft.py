@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from pipeline.item import Item
+from pipeline.labels.labelling import NOTHING, Labels
 from pipeline.mention import Tone
 from pipeline.times import Placed, place
 from pipeline.words import Via
@@ -48,6 +49,9 @@ class Draft:
     # tone
     tone: Tone | None = None
     analyser: str = "none"
+    # labels
+    labels: Labels = NOTHING
+    topics: tuple[str, ...] = ()
     # story
     story: str | None = None
     is_copy: bool = False

@@ -293,6 +293,12 @@ class Pipeline:
             lang=draft.lang,
             tone=draft.tone,
             opinions=tuple(self._opinion(draft, brand) for brand in draft.brands),
+            severity=draft.labels.severity,
+            staff_threat=draft.labels.staff_threat,
+            aspects=draft.labels.aspects,
+            purpose=draft.labels.purpose,
+            topics=draft.topics,
+            why=draft.labels.why,
         )
 
     def _opinion(self, draft: Draft, brand: str) -> Opinion:

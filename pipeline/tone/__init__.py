@@ -7,8 +7,8 @@ from typing import Protocol
 
 from pipeline.mention import Tone
 
-ANALYSIS_VERSION = 1
-"""Of the whole analysis (matching, language, tone). Raise it whenever a score may come out differently."""
+ANALYSIS_VERSION = 2
+"""Of the whole analysis (matching, language, tone, labels). Raise it whenever any of it may come out differently."""
 
 
 class ToneEngine(Protocol):

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import msgspec
 
-from crawlers.answers import flag, judged, mapping, named, no_json, number, plain, rows, unique, value_of, with_extract
-from crawlers.answers import markup as tree_in
 from crawlers.dates import parse_date
 from crawlers.parsing import Links, PageFile, Parsed, ParsedItem, ThreadRow
+from crawlers.payload import (
+    flag,
+    heading,
+    judged_posts,
+    mapping,
+    named,
+    no_json,
+    number,
+    rows_at,
+    tree_in,
+    unique,
+    value_of,
+    with_extract,
+)
 from crawlers.select import absolute, first, select, tree_of
 from crawlers.structured import json_of
 from crawlers.text import Element, Extract, own_words
@@ -56,7 +68,7 @@ def looks_like_json(value: Any) -> bool:
     return any(
         (row.get("type") == "posts" and "contentType" in mapping(row.get("attributes")))
         or (row.get("type") == "discussions" and "commentCount" in mapping(row.get("attributes")))
-        for row in ([data] if isinstance(data, Mapping) else rows(data))
+        for row in ([data] if isinstance(data, Mapping) else rows_at(data))
     )
 
 
@@ -104,7 +116,7 @@ class _Document(msgspec.Struct, frozen=True):
     def numbers(self, row: Row, name: str) -> list[str]:
         """Numbers of the resources that another is related to."""
         found = mapping(mapping(row.get("relationships")).get(name)).get("data")
-        return [named((one.get("id"),)) for one in ([found] if isinstance(found, Mapping) else rows(found))]
+        return [named((one.get("id"),)) for one in ([found] if isinstance(found, Mapping) else rows_at(found))]
 
     def time(self, value: Any) -> Published:
         return parse_date(value if isinstance(value, str) else None, self.page.now, self.page.zone)
@@ -117,12 +129,12 @@ def _key(row: Row) -> tuple[str, str]:
 def _document(page: PageFile, value: Any, links: Links) -> Parsed:
     held = mapping(value)
     if "errors" in held:
-        return _refused(rows(held["errors"]))
+        return _refused(rows_at(held["errors"]))
     data = held.get("data")
-    given = [data] if isinstance(data, Mapping) else rows(data)
+    given: Sequence[Row] = [data] if isinstance(data, Mapping) else rows_at(data)
     if not isinstance(data, list | Mapping):
         return no_json(page, "document of Flarum")
-    resources = [*given, *rows(held.get("included"))]
+    resources = [*given, *rows_at(held.get("included"))]
     document = _Document(page, place_of(page.url), {_key(row): row for row in resources})
     types = {_key(row)[0] for row in given}
     if isinstance(data, list) and types <= {"discussions"} and (given or "/discussions" in page.url):
@@ -132,20 +144,20 @@ def _document(page: PageFile, value: Any, links: Links) -> Parsed:
     return no_json(page, "list of topics or posts of Flarum")
 
 
-def _refused(errors: list[Row]) -> Parsed:
+def _refused(errors: Sequence[Row]) -> Parsed:
     error = errors[0] if errors else {}
     status, code = number(error.get("status")), named((error.get("code"), error.get("title")))[:80]
     gated = status in (401, 403) or code in ("permission_denied", "not_authenticated")
     return Parsed(state=Answer.GATED if gated else Answer.ERROR, reason=f"the forum refuses: {code or status}")
 
 
-def _list(document: _Document, given: list[Row], held: Row, links: Links) -> Parsed:
+def _list(document: _Document, given: Sequence[Row], held: Row, links: Links) -> Parsed:
     found = tuple(row for one in given if (row := _row(document, one)) is not None)
     if not links.next:
         links = Links(next=_beside(document.page, held, len(given), +1), previous=_beside(document.page, held, 0, -1))
     if given and not found:
         return Parsed(state=Answer.LAYOUT_CHANGED, reason=f"no topic was found in {len(given)} entries")
-    return judged(Parsed(state=Answer.OK, threads=found, links=links), empty="no topics here")
+    return judged_posts(Parsed(state=Answer.OK, threads=found, links=links), empty="no topics here")
 
 
 def _row(document: _Document, topic: Row) -> ThreadRow | None:
@@ -157,7 +169,7 @@ def _row(document: _Document, topic: Row) -> ThreadRow | None:
     return ThreadRow(
         id=f"t{identifier}",
         url=_topic_url(document, topic, identifier),
-        title=plain(told.get("title")),
+        title=heading(told.get("title")),
         last_item=f"t{identifier}-{last}" if last else None,
         last_url=posts_url(document.place, identifier, end) if end is not None else None,
         last_time=document.time(told.get("lastPostedAt")).at,
@@ -173,7 +185,7 @@ def _topic_url(document: _Document, topic: Row, identifier: int) -> str:
     return f"{document.place}d/{quote(own)}"
 
 
-def _thread(document: _Document, resources: list[Row], held: Row, links: Links) -> Parsed:
+def _thread(document: _Document, resources: Sequence[Row], held: Row, links: Links) -> Parsed:
     topic = next((row for row in resources if _key(row)[0] == "discussions"), {})
     identifier = number(topic.get("id")) or number(_asked(document.page.url).get("filter[discussion]"))
     one_topic = isinstance(held.get("data"), Mapping) or "filter[discussion]" in _asked(document.page.url)
@@ -188,14 +200,14 @@ def _thread(document: _Document, resources: list[Row], held: Row, links: Links) 
         state=Answer.OK,
         items=tuple(items),
         thread=f"t{identifier}" if identifier and one_topic else None,
-        thread_title=plain(told.get("title")) if one_topic else "",
+        thread_title=heading(told.get("title")) if one_topic else "",
         links=links,
         solved=flag(told.get("hasBestAnswer")) if one_topic else None,
         first_page=items[0].position == 1 or not links.previous if items and one_topic else None,
     )
     if said and not items:
         return Parsed(state=Answer.LAYOUT_CHANGED, reason=f"no post was found in {len(said)} entries")
-    return judged(parsed, empty="no posts here")
+    return judged_posts(parsed, empty="no posts here")
 
 
 def _post(document: _Document, row: Row, topic: int | None) -> ParsedItem | None:
@@ -220,7 +232,7 @@ def _post(document: _Document, row: Row, topic: int | None) -> ParsedItem | None
         parent=parent,
         parent_author=parent_author,
         thread=f"t{thread}",
-        thread_title=plain(mapping(above.get("attributes")).get("title")),
+        thread_title=heading(mapping(above.get("attributes")).get("title")),
         position=place,
         votes=_likes(document, row),
         accepted=True if best and best[0] == named((row.get("id"),)) else None,

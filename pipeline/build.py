@@ -1,4 +1,4 @@
-"""The pipeline put together: clean → match → language → tone → story → store."""
+"""The pipeline put together: clean → match → language → tone → labels → story → store."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from pipeline.state.database import State
 from pipeline.state.threads import StateThreads
 from pipeline.state.watermarks import Watermarks
 from pipeline.steps.clean import CleanStep
+from pipeline.steps.labels import LabelStep
 from pipeline.steps.language import LanguageStep
 from pipeline.steps.match import MatchStep, voice_of
 from pipeline.steps.story import StoryStep
@@ -51,6 +52,7 @@ def build_pipeline(configuration: Configuration, store: Store, state: State, *, 
             MatchStep(brands, configuration.sources, StateThreads(state, clock), read_by),
             LanguageStep(configuration.languages),
             ToneStep(),
+            LabelStep(),
             StoryStep(store),
         ),
         store,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from pipeline.item import Item
+from pipeline.labels.labelling import NOTHING, Labels
 from pipeline.mention import Tone
 from pipeline.times import Placed, place
 from pipeline.words import Via
@@ -49,7 +50,12 @@ class Draft:
     """Whether the language is one whose tone we know."""
     # tone
     tone: Tone | None = None
+    tones: dict[str, Tone] = field(default_factory=dict)
+    """Brand → tone of what is said about it, where the text names several."""
     analyser: str = "none"
+    # labels
+    labels: Labels = NOTHING
+    topics: tuple[str, ...] = ()
     # story
     story: str | None = None
     is_copy: bool = False

@@ -12,7 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from pipeline.item import Media, Published
-from pipeline.words import Channel, Kind, Reading, ToneLabel, Via, Voice
+from pipeline.words import Aspect, Channel, Kind, Purpose, Reading, Severity, ToneLabel, Via, Voice
 
 
 class Tone(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -53,6 +53,16 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """ISO 639-1, or None where unknown."""
     tone: Tone | None = None
     opinions: tuple[Opinion, ...] = ()
+    severity: Severity | None = None
+    """None where the language has no tables, or the text was analysed before there were any."""
+    staff_threat: bool = False
+    """A threat against the people or the house of a brand."""
+    aspects: tuple[Aspect, ...] = ()
+    purpose: Purpose | None = None
+    topics: tuple[str, ...] = ()
+    """Stems of its nouns, brand terms left out, in the order in which they occur."""
+    why: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Severity, aspect or purpose → the words of the text that made it."""
 
 
 class Crawled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -420,7 +430,8 @@ def _bare(reading: LaterReading) -> _Bare:
 
 
 def _wordless(analysis: Analysis) -> Analysis:
-    return replace(analysis, tone=replace(analysis.tone, words=())) if analysis.tone else analysis
+    tone = replace(analysis.tone, words=()) if analysis.tone else None
+    return replace(analysis, tone=tone, topics=(), why=())
 
 
 def _encode(value: msgspec.Struct) -> bytes:

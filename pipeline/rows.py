@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline.mention import Mention, Opinion, Tone, effective_opinions, effective_tone
+from pipeline.mention import Analysis, Mention, Opinion, Tone, effective_opinions, effective_tone
 from pipeline.threads import ThreadState
 from pipeline.words import ToneLabel
 
@@ -44,6 +44,7 @@ def mention_row(
         "lang": mention.analysis.lang,
         "tone": _tone(mention),
         "opinions": [_opinion(opinion) for opinion in opinions],
+        **_labels(mention.analysis),
         "story": mention.story,
         "is_copy": mention.is_copy,
         "rating": crawled.rating,
@@ -85,6 +86,17 @@ def _tone(mention: Mention) -> dict[str, Any]:
         "compound": tone.compound if tone else None,
         "analyser": mention.analysis.analyser,
         "words": [[word, weight] for word, weight in tone.words] if tone else [],
+    }
+
+
+def _labels(analysis: Analysis) -> dict[str, Any]:
+    return {
+        "severity": analysis.severity,
+        "staff_threat": analysis.staff_threat,
+        "aspects": list(analysis.aspects),
+        "purpose": analysis.purpose,
+        "topics": list(analysis.topics),
+        "why": {label: list(words) for label, words in analysis.why},
     }
 
 

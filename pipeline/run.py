@@ -294,10 +294,16 @@ class Pipeline:
             lang=draft.lang,
             tone=draft.tone,
             opinions=tuple(self._opinion(draft, brand) for brand in draft.brands),
+            severity=draft.labels.severity,
+            staff_threat=draft.labels.staff_threat,
+            aspects=draft.labels.aspects,
+            purpose=draft.labels.purpose,
+            topics=draft.topics,
+            why=draft.labels.why,
         )
 
     def _opinion(self, draft: Draft, brand: str) -> Opinion:
-        voice, tone = self._voices(draft, brand), draft.tone
+        voice, tone = self._voices(draft, brand), draft.tones.get(brand, draft.tone)
         counted = voice is Voice.EARNED and not draft.is_copy and draft.item.kind is not Kind.RESULT
         opinion = Opinion(brand=brand, via=draft.brands[brand], voice=voice, counted=counted)
         if tone is None:

@@ -12,6 +12,7 @@ from dashboards.memberships import incidents_of
 from dashboards.reader import FormHere, Reader, ReaderHere, field
 from dashboards.web.rendering import back, page
 from pipeline.corrections import UnknownMention, correct
+from pipeline.labels.topics import topics
 from pipeline.mention import Mention
 from pipeline.rows import shown_tone
 from pipeline.store.protocol import Revision
@@ -25,6 +26,12 @@ def local_path(fields: FormHere) -> str:
     """Where the form wants to go back to: a path of ours, else the mentions."""
     wanted = field(fields, "back")
     return wanted if wanted.startswith("/") and not wanted.startswith(("//", "/\\")) else "/mentions"
+
+
+def topic_words(mention: Mention) -> list[str]:
+    """Its topic terms as the text has them; a compound and its parts are one word."""
+    text = [(f"{mention.crawled.title}\n\n{mention.crawled.text}", mention.analysis.lang)]
+    return list(dict.fromkeys(topics().shown(term, text) for term in mention.analysis.topics))
 
 
 @router.get("/mentions/{uid}", response_class=HTMLResponse)
@@ -42,6 +49,8 @@ def show(reader: ReaderHere, uid: str) -> HTMLResponse:
         "mention.html",
         mention=mention,
         tone=shown_tone(mention),
+        why=dict(mention.analysis.why),
+        topics=topic_words(mention),
         thread=threads_of(store, [mention]).get(mention.crawled.thread or ""),
         history=list(reversed(history)),
         changes=changes_of(reader, history),

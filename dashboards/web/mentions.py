@@ -24,7 +24,7 @@ from pipeline.words import ToneLabel
 
 router = APIRouter(include_in_schema=False)
 
-PAGE, FACETS = 25, ("brand", "tone", "channel", "source")
+PAGE, FACETS = 25, ("brand", "tone", "aspect", "purpose", "severity", "channel", "source")
 AS_OF_DELAY = timedelta(seconds=10)
 
 

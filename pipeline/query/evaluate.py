@@ -20,6 +20,7 @@ from pipeline.query.tree import (
     Uids,
     Words,
 )
+from pipeline.words import Severity
 
 _LINK = re.compile(r"https?://|\bwww\.", re.IGNORECASE)
 
@@ -72,6 +73,13 @@ def field_values(mention: Mention, name: str) -> list[str]:
             return [str(getattr(opinion, name)) for opinion in mention.analysis.opinions]
         case "tone":
             return [opinion.tone or "none" for opinion in effective_opinions(mention)]
+        case "aspect":
+            return list(mention.analysis.aspects)
+        case "severity" | "purpose":
+            value = getattr(mention.analysis, name)
+            return [value] if value else []
+        case "topic":
+            return list(mention.analysis.topics)
         case "is":
             return _flags(mention)
         case "has":
@@ -100,6 +108,8 @@ def _belongings(mention: Mention) -> list[str]:
         "image": crawled.images > 0 or "image" in shown,
         "video": "video" in shown,
         "link": _has_link(crawled.text),
+        "threat": mention.analysis.severity is Severity.THREAT,
+        "staff_threat": mention.analysis.staff_threat,
     }
     return [thing for thing, there in facts.items() if there]
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
-from pipeline.words import Channel, Kind, ToneLabel, Via, Voice
+from pipeline.words import Aspect, Channel, Kind, Purpose, Severity, ToneLabel, Via, Voice
 
 NONE = "none"
 
@@ -17,6 +17,7 @@ class Shape(StrEnum):
     OPINION = "opinion"
     VALUE = "value"
     TITLE = "title"
+    TOPIC = "topic"
     TIME = "time"
     NUMBER = "number"
     IS = "is"
@@ -29,12 +30,14 @@ SHAPES: dict[str, Shape] = {
     **dict.fromkeys(
         ("source", "platform", "channel", "kind", "lang", "author", "story", "thread_id", "domain", "has"), Shape.VALUE
     ),
+    **dict.fromkeys(("aspect", "severity", "purpose"), Shape.VALUE),
+    "topic": Shape.TOPIC,
     "thread": Shape.TITLE,
     **dict.fromkeys(("published", "seen"), Shape.TIME),
     **dict.fromkeys(("rating", "stars"), Shape.NUMBER),
     "is": Shape.IS,
     "as_of": Shape.AS_OF,
-    **dict.fromkeys(("aspect", "severity", "topic", "incident", "answered", "during"), Shape.RESOLVED),
+    **dict.fromkeys(("incident", "answered", "during"), Shape.RESOLVED),
 }
 """Every field there is."""
 
@@ -45,7 +48,10 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "channel": tuple(Channel),
     "kind": tuple(Kind),
     "is": ("copy", "historic", "late", "corrected", "counted", "deleted", "quote", "accepted", "verified", "press"),
-    "has": ("image", "video", "link", "threat"),
+    "has": ("image", "video", "link", "threat", "staff_threat"),
+    "aspect": tuple(Aspect),
+    "severity": tuple(Severity),
+    "purpose": tuple(Purpose),
 }
 """Fields whose values are settled."""
 
@@ -72,11 +78,15 @@ MEANINGS: dict[str, str] = {
     "is": "A property of the mention.",
     "as_of": "What was known at that time; once, beside the other conditions.",
     "incident": "Mentions of an incident, such as R-0001; on the pages and in the interface.",
-    **dict.fromkeys(("aspect", "severity", "topic", "answered", "during"), "Reserved; no data yet."),
+    "aspect": "What about a service the text speaks of; it may speak of several.",
+    "severity": "How fierce it is; `none`: not at all. What is in another language than German and English has none.",
+    "purpose": "What it is written for.",
+    "topic": "A noun of the text, brands left out; a part of a compound is enough.",
+    **dict.fromkeys(("answered", "during"), "Reserved; no data yet."),
 }
 """What a field is, for the reference pages."""
 
-WITHOUT_DATA = {("is", "quote"), ("has", "threat")}
+WITHOUT_DATA = {("is", "quote")}
 """Values that the language has and no step fills yet."""
 
 

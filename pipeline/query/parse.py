@@ -159,6 +159,8 @@ class _Reader:
                 return Range("rating", value - _STAR_EDGE, value + _STAR_EDGE)
             case Shape.TITLE:
                 return ThreadWords(tuple(self._tokens(text, place)))
+            case Shape.TOPIC:
+                return all_of([Field(field, _terms(word)) for word in self._tokens(text, place)])
             case Shape.RESOLVED:
                 return self._resolved(field, text, place)
         value_text = self._checked(field, text.strip().lower(), place)
@@ -309,6 +311,11 @@ def _ends(item: lucene.Range | lucene.From | lucene.To) -> tuple[str, bool, str,
 def _bound(item: lucene.Item) -> str:
     text = _plain(item) if isinstance(item, lucene.Term) else str(item).strip()
     return "" if text == "*" else text
+
+
+def _terms(word: str) -> tuple[str, ...]:
+    """What a word may be called as a topic, by language."""
+    return tuple(dict.fromkeys(variant[0] for variant in stem_variants(word)))
 
 
 def _run(text: str, position: int) -> str:

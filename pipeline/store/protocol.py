@@ -11,6 +11,7 @@ import msgspec
 
 from pipeline.mention import Mention
 from pipeline.query.tree import Query
+from pipeline.store.significance import Term
 from pipeline.words import ToneLabel
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 BIN = timedelta(minutes=5)
 """Width of a series cell."""
+
+TERM_DAYS = 28
+"""How far back a term is no news."""
 
 REJECTED = "rejected: "
 """Begins the reason of a mention that is refused for what it is, not for when or whose it is."""
@@ -176,6 +180,23 @@ class Store(Protocol):
         limit: int = 20,
     ) -> list[Facet]:
         """The most frequent values of a field, most posts first, then by value."""
+        ...
+
+    def terms(
+        self,
+        query: Query,
+        background: Query,
+        *,
+        start: datetime,
+        end: datetime | None = None,
+        days: int = TERM_DAYS,
+        limit: int = 20,
+    ) -> list[Term]:
+        """Topic terms of the hits with ``start <= event_time < end`` that stand out, by persons.
+
+        They are held against the hits of ``background`` in the days before ``start``; see
+        ``pipeline.store.significance``.
+        """
         ...
 
     def series(self, brand: str, start: datetime, end: datetime, *, width: timedelta = BIN) -> list[Cell]:

@@ -1,4 +1,4 @@
-"""Tone: from a text to a label with probabilities, and the words that made it. Rules today; a classifier may join."""
+"""Tone: from a text to a label with probabilities, and the words that made it. Rules explain, a classifier decides."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from pipeline.mention import Tone
+from pipeline.words import Channel
 
-ANALYSIS_VERSION = 1
-"""Of the whole analysis (matching, language, tone). Raise it whenever a score may come out differently."""
+ANALYSIS_VERSION = 2
+"""Of the whole analysis (matching, language, tone, labels). Raise it whenever any of it may come out differently."""
 
 
 class ToneEngine(Protocol):
@@ -17,6 +18,6 @@ class ToneEngine(Protocol):
     name: str
     """Written into the analysis, such as ``rules-de``."""
 
-    def tone(self, texts: Sequence[str]) -> list[Tone]:
-        """One tone for each text, in order. The texts are masked already."""
+    def tone(self, texts: Sequence[str], channels: Sequence[Channel | None] | None = None) -> list[Tone]:
+        """One tone for each text, in order. The texts are masked already; ``channels``: where each of them stands."""
         ...

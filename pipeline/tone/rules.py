@@ -9,6 +9,7 @@ from pipeline.tone.calibration import CURVES, label_of
 from pipeline.tone.engine import Scorer
 from pipeline.tone.english import English
 from pipeline.tone.german import German
+from pipeline.words import Channel
 
 HEAD, TAIL = 4000, 1000
 """Of a longer text its first and last characters are scored: complaint and verdict stand there."""
@@ -26,7 +27,7 @@ class RulesEngine:
         self._scorer = _SCORERS[lang]()
         self._curve = CURVES[lang]
 
-    def tone(self, texts: Sequence[str]) -> list[Tone]:
+    def tone(self, texts: Sequence[str], channels: Sequence[Channel | None] | None = None) -> list[Tone]:
         """One tone for each text, in order."""
         return [self._one(text) for text in texts]
 

@@ -39,7 +39,7 @@ from pipeline.query.tree import (
 )
 from pipeline.store.protocol import BIN, Store, Window
 from pipeline.store.sqlite.store import SqliteStore
-from pipeline.words import Channel, Kind, Precision, Reading, ToneLabel, Via, Voice
+from pipeline.words import Aspect, Channel, Kind, Precision, Purpose, Reading, Severity, ToneLabel, Via, Voice
 
 RETENTION = timedelta(days=400)
 Opener = Callable[[Path, ManualClock], Any]
@@ -99,6 +99,8 @@ TEXTS = [
 WORDS = ["netz", "störung", "Stoerungen", "hotline", "networks", "promise", "telekom", "die", "lob", "schweigt"]
 PHRASES = ["Störung im Netz", "das Netz", "Hotline schweigt", "network is down", "Lob telekom"]
 FACETS = ["source", "platform", "channel", "kind", "lang", "author", "domain", "story", "brand", "tone", "via", "voice"]
+FACETS += ["aspect", "severity", "purpose", "topic"]
+TOPICS = ["hotlin", "storung", "netz", "rechnung"]
 THREADS = ["", "Störung im Netz seit heute", "Kündigung und Hotline"]
 instants = st.integers(0, 40).map(lambda n: NOON - n * timedelta(minutes=7, seconds=n % 3))
 
@@ -138,6 +140,12 @@ def mentions(draw: st.DrawFn) -> Mention:
         verified=draw(st.sampled_from([None, True, False])),
         accepted=draw(st.sampled_from([None, True, False])),
         version=draw(st.integers(1, 2)),
+        severity=draw(st.sampled_from([None, *Severity])),
+        staff_threat=draw(st.booleans()),
+        aspects=tuple(draw(st.lists(st.sampled_from(Aspect), unique=True, max_size=2))),
+        purpose=draw(st.sampled_from([None, *Purpose])),
+        topics=tuple(draw(st.lists(st.sampled_from(TOPICS), unique=True, max_size=3))),
+        why=draw(st.sampled_from([(), (("preis", ("teuer", "Wucher")),)])),
         opinions=tuple(opinions),
         published=Published(at=at, precision=draw(st.sampled_from(Precision))),
         fed_bin=bin_of(at + draw(st.sampled_from([timedelta(), timedelta(minutes=30)]))),
@@ -171,7 +179,11 @@ leaves: st.SearchStrategy[Node] = st.one_of(
     st.sampled_from(["forum", "news"]).map(lambda channel: Field("channel", (channel,))),
     st.sampled_from(["post", "result"]).map(lambda kind: Field("kind", (kind,))),
     st.sampled_from(["copy", "historic", "late", "corrected", "deleted"]).map(lambda flag: Field("is", (flag,))),
-    st.sampled_from(["image", "link"]).map(lambda thing: Field("has", (thing,))),
+    st.sampled_from(["image", "link", "threat", "staff_threat"]).map(lambda thing: Field("has", (thing,))),
+    st.sampled_from(Aspect).map(lambda aspect: Field("aspect", (aspect.value,))),
+    st.sampled_from([("none",), ("insult", "threat")]).map(lambda values: Field("severity", values)),
+    st.sampled_from(Purpose).map(lambda purpose: Field("purpose", (purpose.value,))),
+    st.sampled_from(TOPICS).map(lambda topic: Field("topic", (topic, "hotline"))),
     st.builds(Range, st.just("rating"), st.sampled_from([None, 0.1]), st.sampled_from([None, 0.3]), st.booleans()),
     st.builds(Range, st.sampled_from(["seen", "published"]), instants, st.none(), st.booleans(), st.booleans()),
     st.sets(st.sampled_from(UIDS), max_size=5).map(lambda uids: Uids(frozenset(uids))),
@@ -299,6 +311,12 @@ class Work(RuleBasedStateMachine):
     )
     def facets(self, asked: Query, field: str) -> None:
         assert self.store.facets(asked, field) == self.model.facets(asked, field)
+
+    @rule(asked=queries, background=queries, start=instants, open_end=st.booleans(), days=st.sampled_from([0, 28]))
+    def terms(self, asked: Query, background: Query, start: Any, open_end: bool, days: int) -> None:
+        end = None if open_end else start + timedelta(hours=1)
+        found = self.store.terms(asked, background, start=start, end=end, days=days)
+        assert found == self.model.terms(asked, background, start, end, days)
 
     @rule(window=windows, width=st.sampled_from([BIN, 3 * BIN, timedelta(hours=1)]))
     def count_opinions(self, window: Window, width: timedelta) -> None:
@@ -493,6 +511,33 @@ def test_a_story_is_found_by_each_of_its_ids(store: Store, clock: ManualClock) -
     assert [store.count(query, as_of=before)[0] for query in asked.values()] == [4, 0, 4, 0, 1]
     assert store.count(Query(Not(asked["other"].root)))[0] == 1
     assert [facet.posts for facet in store.facets(EVERYTHING, "story")] == [4, 1]
+
+
+def test_a_term_is_told_by_persons_against_the_weeks_before(store: Store) -> None:
+    """Five persons say what nobody said before; one person says much; what everybody always says is no news."""
+    early = [
+        mention(f"e{n}", at=NOON - timedelta(days=3, minutes=n), author=f"{n:032x}", topics=("netz",)) for n in range(9)
+    ]
+    late = [mention(f"l{n}", at=NOON, author=f"{n:032x}", topics=("netz", "ticket")) for n in range(5)]
+    loud = [mention(f"x{n}", at=NOON, author="f" * 32, topics=("schloss",)) for n in range(7)]
+    older = mention("older", at=NOON - timedelta(days=40), author="e" * 32, topics=("ticket",))
+    store.write([*early, *late, *loud, older])
+    [ticket] = store.terms(EVERYTHING, EVERYTHING, start=NOON - timedelta(hours=1))
+    assert (ticket.value, ticket.persons, ticket.before, ticket.new) == ("ticket", 5, 0, True)
+    assert ticket.significance == pytest.approx(14.468, abs=0.001)
+    [wider] = store.terms(EVERYTHING, EVERYTHING, start=NOON - timedelta(hours=1), days=60)
+    assert (wider.value, wider.before, wider.new) == ("ticket", 1, False)
+    assert store.terms(EVERYTHING, EVERYTHING, start=NOON - timedelta(days=60), end=NOON - timedelta(days=20)) == []
+
+
+def test_what_was_deleted_keeps_its_labels_and_loses_its_words(store: Store) -> None:
+    labels = {"severity": Severity.INSULT, "aspects": (Aspect.PREIS,), "purpose": Purpose.COMPLAINT}
+    store.write([mention(**labels, topics=("wucher",), why=(("preis", ("Wucher",)),))])
+    store.delete_at_source(uid("one"), NOON + timedelta(hours=1))
+    bare = store.get([uid("one")])[uid("one")].analysis
+    assert {name: getattr(bare, name) for name in labels} == labels
+    assert (bare.topics, bare.why) == ((), ())
+    assert store.facets(EVERYTHING, "topic") == []
 
 
 def test_the_same_batch_twice_revises_nothing(store: Store) -> None:

@@ -298,7 +298,7 @@ def store(elastic_url: str, elastic_prefix: str, tmp_path: Path) -> Iterator[Sto
 
 def test_a_disk_that_is_full_is_said_by_name(store: Store, elastic_client: Elasticsearch, elastic_prefix: str) -> None:
     assert store.write([mention("before")]).created == (uid("before"),)
-    index = f"{elastic_prefix}-mentions-v1-2026.11"
+    index = f"{elastic_prefix}-mentions-v2-2026.11"
     block = "index.blocks.read_only_allow_delete"
     elastic_client.indices.put_settings(index=index, settings={block: True})
     with pytest.raises(StoreError) as caught:

@@ -230,7 +230,7 @@ def test_an_interval_that_somebody_chose_is_left(
 ) -> None:
     source, target = files("source"), indices()
     source.write([mention("a")])
-    index = f"{elastic_prefix}-stories-v1"
+    index = f"{elastic_prefix}-stories-v2"
     elastic_client.indices.put_settings(index=index, settings={"refresh_interval": "7s"})
     whole_copy(source, target, clock)
     assert intervals(elastic_client, elastic_prefix) == {None, "7s"}

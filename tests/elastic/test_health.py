@@ -22,7 +22,7 @@ def test_a_store_without_troubles(
     store = open_store(tmp_path, table, clock=ManualClock(NOON + timedelta(hours=1)))
     store.write([mention("one")])
     assert store.check() == troubles(elastic_client, elastic_prefix) == []
-    index = f"{elastic_prefix}-mentions-v1-2026.11"
+    index = f"{elastic_prefix}-mentions-v2-2026.11"
     elastic_client.indices.put_settings(index=index, settings={"index.blocks.read_only_allow_delete": True})
     assert store.check() == [
         f"the index {index} is read-only, for the disk of an Elasticsearch node is nearly full (flood stage): "

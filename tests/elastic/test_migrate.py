@@ -19,7 +19,7 @@ from pipeline.analysis import stem_variants
 from pipeline.clock import ManualClock
 from pipeline.query.tree import EVERYTHING, Query, Words
 from pipeline.store.elastic.migrating import Migration
-from pipeline.store.elastic.names import Names
+from pipeline.store.elastic.names import MAPPING_VERSION, Names
 from pipeline.store.elastic.store import ElasticStore
 from pipeline.store.protocol import StoreError
 from pipeline.store.side import Event, EventKind
@@ -66,21 +66,20 @@ class House:
         return sorted(index for index in found if f"-v{version}" in index)
 
     def age(self) -> None:
-        """Everything into indices of version 0, with another mapping; then nothing of version 1 is left."""
+        """Everything into indices of version 0, with another mapping; then nothing of the present version is left."""
         for alias, pattern in zip((self.names.mentions, self.names.history), self.old.of_months, strict=True):
             self.client.indices.put_index_template(
                 name=alias, index_patterns=[pattern], priority=500, template={"mappings": OLD, "aliases": {alias: {}}}
             )
-        young = self.indices(1)
+        young = self.indices(MAPPING_VERSION)
         self.client.indices.refresh(index=young)
         for index in young:
-            old = index.replace("-v1", "-v0")
+            old = index.replace(f"-v{MAPPING_VERSION}", "-v0")
             of_month = "-mentions-" in index or "-history-" in index
             if not of_month:
                 mapping = self.client.indices.get_mapping(index=index)[index]["mappings"]
-                alias = (
-                    {index.removesuffix("-v1"): {}} if index.endswith(("events-v1", "results-v1", "series-v1")) else {}
-                )
+                name = index.removesuffix(f"-v{MAPPING_VERSION}")
+                alias = {name: {}} if name.endswith(("events", "results", "series")) else {}
                 self.client.indices.create(index=old, mappings=mapping, aliases=alias)
             bulk(self.client, self._aged(index, old, of_month))
         self.client.indices.delete(index=young)
@@ -109,10 +108,10 @@ def test_everything_is_there_after_a_migration(house: House, clock: ManualClock)
     before, hits = contents(store), [m.uid for m in store.scan(WORDS)]
     assert len(hits) > 5
     house.age()
-    with pytest.raises(StoreError, match=r"mapping version 0, this release needs 1: run `sturmwarte store migrate`"):
+    with pytest.raises(StoreError, match=r"mapping version 0, this release needs 2: run `sturmwarte store migrate`"):
         house.open()
     migration = house.migration()
-    assert (migration.before, migration.now, migration.due) == (0, 1, True)
+    assert (migration.before, migration.now, migration.due) == (0, MAPPING_VERSION, True)
     mentions, told = migration.mentions(), []
     parts = migration.run(told.append)
     assert all(part.agrees and part.copied for part in parts)
@@ -172,8 +171,8 @@ def test_readers_are_undisturbed_and_writers_wait_until_one_that_died_is_done(
 
 def test_a_newer_store_is_left_alone(house: House, clock: ManualClock) -> None:
     house.open()
-    house.client.update(index=house.names.meta, id="store", doc={"mapping_version": 2}, refresh=True)
-    with pytest.raises(StoreError, match=r"mapping version 2, this release knows 1 at most"):
+    house.client.update(index=house.names.meta, id="store", doc={"mapping_version": MAPPING_VERSION + 1}, refresh=True)
+    with pytest.raises(StoreError, match=r"mapping version 3, this release knows 2 at most"):
         house.migration()
 
 
@@ -198,7 +197,7 @@ def test_the_command_tells_what_it_did(
     assert "run `sturmwarte store migrate`" in capsys.readouterr().err
     assert command.invoke(["store", "migrate", "--json", *with_file]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert (told["from"], told["to"], told["mentions"]) == (0, 1, mentions)
+    assert (told["from"], told["to"], told["mentions"]) == (0, MAPPING_VERSION, mentions)
     assert sum(part["mentions"] for part in told["parts"]) == mentions
     assert command.invoke(["store", "migrate", *with_file]) == 0
     assert command.invoke(["store", "check", *with_file]) == 0

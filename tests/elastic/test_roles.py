@@ -88,11 +88,11 @@ def test_the_viewer_reads_and_changes_nothing(house: House, tmp_path: Path) -> N
     with pytest.raises(StoreError, match=r"does not allow it \(403\): give the user or API key the role of docker"):
         open_store(tmp_path, given, clock=CLOCK).write([mention("two")])
     with connect(given) as client:
-        index = f"{house.prefix}-mentions-v1-2026.11"
+        index = f"{house.prefix}-mentions-v2-2026.11"
         for forbidden in (
             lambda: client.index(index=index, document={"uid": "x"}),
             lambda: client.indices.delete(index=index),
-            lambda: client.search(index=f"{house.prefix}-erased-v1"),
+            lambda: client.search(index=f"{house.prefix}-erased-v2"),
         ):
             with pytest.raises(StoreError, match="does not allow it"), guarded():
                 forbidden()

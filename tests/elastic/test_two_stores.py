@@ -29,6 +29,7 @@ SEED = 20261122
 QUERIES = 2_000
 RETENTION = timedelta(days=400)
 FACETS = ("source", "platform", "channel", "kind", "lang", "author", "domain", "thread", "story")
+FACETS += ("aspect", "severity", "purpose", "topic")
 OPINION_FACETS = ("brand", "tone", "via", "voice")
 
 
@@ -121,12 +122,23 @@ def test_every_facet_is_the_same(pair: Pair) -> None:
     asker, filled = pair.asker(2), 0
     for number in range(200):
         query, span = asker.query(), asker.span()
-        field = (*FACETS, *OPINION_FACETS)[number % 13]
+        field = (*FACETS, *OPINION_FACETS)[number % 17]
         over = {"start": span[0], "end": span[1], "limit": asker.random.choice((1, 3, 20, 200))}
         ours, theirs = (store.facets(query, field, **over) for store in (pair.sqlite, pair.elastic))
         assert theirs == ours, (query.text, field, over)
         filled += len(ours) > 1
     assert filled > 60
+
+
+def test_every_term_is_the_same(pair: Pair) -> None:
+    asker, filled = pair.asker(6), 0
+    for _ in range(60):
+        query, background = asker.query(), asker.query()
+        over = {"start": asker.window().start, "days": asker.random.choice((7, 28, 90))}
+        ours, theirs = (store.terms(query, background, **over) for store in (pair.sqlite, pair.elastic))
+        assert theirs == ours, (query.text, background.text, over)
+        filled += bool(ours)
+    assert filled > 10
 
 
 def test_every_window_counts_the_same(pair: Pair) -> None:
@@ -172,14 +184,14 @@ def test_answers_in_many_pieces_are_the_same(pair: Pair, monkeypatch: pytest.Mon
     for module in (asking, faceting, reading, counting):
         monkeypatch.setattr(module, "EXACT_PERSONS", 5)
     asker = pair.asker(5)
-    for number in range(39):
+    for number in range(51):
         query, span = asker.query(), asker.span()
         over = {"start": span[0], "end": span[1]}
         assert list(pair.elastic.scan(query, **over)) == list(pair.sqlite.scan(query, **over)), (query.text, span)
         searched = [store.search(query, limit=50, **over).mentions for store in (pair.sqlite, pair.elastic)]
         assert searched[1] == searched[0], (query.text, span)
         assert pair.elastic.count(query, **over) == pair.sqlite.count(query, **over), (query.text, span)
-        field = (*FACETS, *OPINION_FACETS)[number % 13]
+        field = (*FACETS, *OPINION_FACETS)[number % 17]
         assert pair.elastic.facets(query, field, **over) == pair.sqlite.facets(query, field, **over), (query.text, span)
         window = asker.window()
         if number % 4 == 0:

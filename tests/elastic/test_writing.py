@@ -481,16 +481,16 @@ def test_a_foreign_index_in_place_of_a_month_refuses_what_belongs_there(house: H
     [(refused, reason)] = written.refused
     assert refused == uid("b")
     assert reason.startswith("rejected: strict_dynamic_mapping_exception")
-    with pytest.raises(StoreError, match=r"2026\.10 has mapping version none, this release needs 1"):
+    with pytest.raises(StoreError, match=r"2026\.10 has mapping version none, this release needs 2"):
         house.open()
 
 
 def test_indices_of_another_release_are_not_opened(house: House, store: ElasticStore) -> None:
     names, client = store.access.names, store.access.client
-    client.update(index=names.meta, id="store", doc={"mapping_version": 2})
-    with pytest.raises(StoreError, match="have mapping version 2, this release needs 1"):
+    client.update(index=names.meta, id="store", doc={"mapping_version": 3})
+    with pytest.raises(StoreError, match="have mapping version 3, this release needs 2"):
         house.open()
-    client.update(index=names.meta, id="store", doc={"mapping_version": 1, "analysis_version": 0})
+    client.update(index=names.meta, id="store", doc={"mapping_version": 2, "analysis_version": 0})
     old = house.open()
     with pytest.raises(StoreError, match=r"analysis 0, this release uses 1: run `sturmwarte store reindex`"):
         old.write([mention()])

@@ -29,6 +29,7 @@ from pipeline.query.tree import (
     Uids,
     Words,
 )
+from pipeline.words import Aspect, Purpose, Severity
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -193,7 +194,7 @@ def test_resolvers_give_the_mentions_of_other_rooms() -> None:
         ("tone:negativ", "unknown_value", 5),
         ("tone:x", "unknown_value_plain", 5),
         ("is:quote", "no_data", 3),
-        ("topic:preis", "no_data", 6),
+        ("answered:no", "no_data", 9),
         ("seen:bald", "no_time", 5),
         ("seen:2026-13-01", "no_time", 5),
         ("stars:viele", "no_number", 6),
@@ -290,6 +291,10 @@ ABOUT_TWO = mention(
     thread_title="Störung im Netz",
     is_copy=True,
     at=NOON,
+    severity=Severity.THREAT,
+    aspects=(Aspect.TECHNIK, Aspect.PREIS),
+    purpose=Purpose.COMPLAINT,
+    topics=("storungsticket", "storung"),
 )
 
 
@@ -318,6 +323,14 @@ ABOUT_TWO = mention(
         ("seen:2026-11-20", True),
         ("seen:>2026-11-20", False),
         ("is:counted", True),
+        ("severity:threat has:threat", True),
+        ("severity:none", False),
+        ("has:staff_threat", False),
+        ("aspect:technik aspect:preis", True),
+        ("aspect:app", False),
+        ("purpose:complaint", True),
+        ("topic:Störungen", True),
+        ("topic:hotline", False),
     ],
 )
 def test_a_mention_matches(text: str, hit: bool) -> None:

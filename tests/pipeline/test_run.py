@@ -20,7 +20,7 @@ from pipeline.state.opening import open_state
 from pipeline.state.tables import meta, source
 from pipeline.store.opening import open_store
 from pipeline.store.protocol import REJECTED, StoreError
-from pipeline.words import Channel, Kind, Precision, Reading, ToneLabel, Via, Voice
+from pipeline.words import Channel, Kind, Precision, Purpose, Reading, Severity, ToneLabel, Via, Voice
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 TOLD = Configuration.model_validate(
@@ -63,6 +63,9 @@ def test_an_item_about_a_brand_becomes_a_mention_with_a_tone(house):
     assert (opinion.brand, opinion.via, opinion.voice, opinion.counted) == ("nordnetz", Via.NAME, Voice.EARNED, True)
     assert opinion.tone is ToneLabel.NEGATIVE
     assert (mention.analysis.lang, mention.analysis.analyser) == ("de", "rules-de")
+    assert (mention.analysis.severity, mention.analysis.purpose) == (Severity.NONE, Purpose.COMPLAINT)
+    assert mention.analysis.topics == ("katastroph",)
+    assert mention.analysis.why == (("complaint", ("Katastrophe", "nie wieder")),)
 
 
 def test_no_author_is_ever_stored_in_clear(house):

@@ -77,13 +77,14 @@ def test_a_newer_file_is_refused(path: Path) -> None:
 
 def test_an_older_file_names_upgrade(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _open(path).close()
+    now = migrations.schema_version
     grown = [*migrations.MIGRATIONS, "CREATE TABLE later (x)"]
     monkeypatch.setattr(migrations, "MIGRATIONS", grown)
-    monkeypatch.setattr(migrations, "schema_version", 2)
-    monkeypatch.setattr("pipeline.store.sqlite.store.schema_version", 2)
+    monkeypatch.setattr(migrations, "schema_version", now + 1)
+    monkeypatch.setattr("pipeline.store.sqlite.store.schema_version", now + 1)
     with pytest.raises(StoreError, match="sturmwarte upgrade"):
         _open(path)
-    assert migrations.upgrade(path) == (1, 2)
+    assert migrations.upgrade(path) == (now, now + 1)
     _open(path).close()
 
 

@@ -65,7 +65,8 @@ def crawled(**over: Any) -> Crawled:
 
 
 _CRAWLED = set(Crawled.__struct_fields__)
-_ANALYSIS = {"lang", "tone", "opinions", "analyser", "version"}
+LABELS = {"severity", "staff_threat", "aspects", "purpose", "topics", "why"}
+_ANALYSIS = {"lang", "tone", "opinions", "analyser", "version", *LABELS}
 
 
 def mention(name: object = "one", **over: Any) -> Mention:

@@ -17,7 +17,7 @@ from pipeline.mention import Correction, Mention
 from pipeline.query.parse import parse
 from pipeline.query.tree import Query
 from pipeline.store.protocol import BIN, Store, Window
-from pipeline.words import Channel, Kind, Precision, Reading, ToneLabel, Via, Voice
+from pipeline.words import Aspect, Channel, Kind, Precision, Purpose, Reading, Severity, ToneLabel, Via, Voice
 
 BERLIN = ZoneInfo("Europe/Berlin")
 BRANDS = ("telekom", "1und1", "bahn", "deutsche-post")
@@ -33,6 +33,7 @@ _TEXT = """
     Kundenservice Kundendienst
 """
 WORDS = _TEXT.split()
+TOPICS = ("hotlin", "netz", "storung", "rechnung", "router", "lob", "vertrag")
 LONG = "Donaudampfschifffahrtsgesellschaft" * 9
 """A word longer than what a server takes for one of its own accord."""
 MONTHS = 7
@@ -129,6 +130,7 @@ def _mention(random: Random, world: World, number: int) -> Mention:
             ((), (), (Media(kind="image", text="Rechnung"),), (Media(kind="video", url="https://x.de/v"),))
         ),
         views=random.choice((None, 0, 12)),
+        **_labels(random),
         verified=random.choice((None, False, True)),
         accepted=random.choice((None, False, True)),
         opinions=tuple(opinions),
@@ -142,6 +144,16 @@ def _mention(random: Random, world: World, number: int) -> Mention:
     )
     world.given.append(made)
     return made
+
+
+def _labels(random: Random) -> dict[str, Any]:
+    return {
+        "severity": random.choice((None, *Severity)),
+        "staff_threat": random.random() < 0.1,
+        "aspects": tuple(random.sample(tuple(Aspect), random.choice((0, 1, 2)))),
+        "purpose": random.choice((None, *Purpose)),
+        "topics": tuple(random.sample(TOPICS, random.choice((0, 1, 3)))),
+    }
 
 
 def _again(random: Random, known: Mention) -> Mention:
@@ -163,7 +175,15 @@ def _again(random: Random, known: Mention) -> Mention:
         "author": known.crawled.author,
     }
     opinions = tuple(opinion(o.brand, random.choice((*ToneLabel, None))) for o in known.analysis.opinions)
-    return mention(_name(known), **_kept(known), **over, opinions=opinions, version=random.randint(1, 3), lang="de")
+    return mention(
+        _name(known),
+        **_kept(known),
+        **over,
+        opinions=opinions,
+        version=random.randint(1, 3),
+        lang="de",
+        **_labels(random),
+    )
 
 
 def _name(known: Mention) -> str:
@@ -306,6 +326,11 @@ class Asker:
         return random.choice(
             (
                 f"source:{random.choice(SOURCES)}",
+                f"aspect:({random.choice(tuple(Aspect))} OR {random.choice(tuple(Aspect))})",
+                f"severity:{random.choice(tuple(Severity))}",
+                f"purpose:{random.choice(tuple(Purpose))}",
+                f"topic:{random.choice(('Hotline', 'Störungen', 'netz', 'ROUTER', 'Verträge'))}",
+                f"has:{random.choice(('threat', 'staff_threat'))}",
                 f"source:({random.choice(SOURCES)} OR forum)",
                 f"platform:{random.choice(PLATFORMS)}",
                 f"channel:{random.choice(tuple(Channel))}",

@@ -13,6 +13,7 @@ from pipeline.mention import Mention, Opinion, effective_opinions, join, same_co
 from pipeline.query.evaluate import field_values, matches
 from pipeline.query.tree import All, OneOpinion, Query
 from pipeline.store.protocol import BIN, Cell, Facet, Persons, Revision, Window, Written
+from pipeline.store.significance import Term, ranked
 from pipeline.words import Kind, ToneLabel, Voice
 
 
@@ -151,6 +152,21 @@ class ModelStore:
         asked = [v for p in parts if isinstance(p, OneOpinion) for name, v in p.conditions if name == "brand"]
         meant = [o for o in effective_opinions(mention) if all(o.brand in brands for brands in asked)]
         return [str(getattr(opinion, field) or "none") for opinion in meant]
+
+    def terms(self, query: Query, background: Query, start: datetime, end: datetime | None, days: int) -> list[Term]:
+        before = start - timedelta(days=days)
+        now, earlier = (self._users(q, a, b) for q, a, b in ((query, start, end), (background, before, start)))
+        everybody = [len(people.pop("", set())) for people in (now, earlier)]
+        counts = [{term: len(people) for term, people in users.items()} for users in (now, earlier)]
+        return ranked(*counts, *everybody, 20)
+
+    def _users(self, query: Query, start: datetime, end: datetime | None) -> dict[str, set[str]]:
+        """Term → persons; all of them under the empty term."""
+        people: defaultdict[str, set[str]] = defaultdict(set)
+        for mention in self.hits(query, start, end):
+            for term in ("", *mention.analysis.topics):
+                people[term].add(self.person(mention))
+        return people
 
     def _opinions(self, brand: str) -> Iterator[tuple[Mention, Opinion]]:
         for mention in self.current():

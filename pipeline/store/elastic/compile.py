@@ -41,7 +41,8 @@ MOST_TERMS = 50_000
 LEVELS = 6
 """Levels of the tree that stand in one piece. The server reads 30 levels; a sealed piece begins anew."""
 PLAIN = ("source", "platform", "channel", "kind", "lang", "domain", "author", "story", "is", "has")
-FIELDS = {**{name: name for name in PLAIN}, "thread_id": "thread_id.folded"}
+LABELS = ("severity", "purpose", "topic")
+FIELDS = {**{name: name for name in (*PLAIN, *LABELS)}, "thread_id": "thread_id.folded", "aspect": "aspects"}
 """Field of the language → field of the index whose values are lower case."""
 _RANGES = {"rating": "rating", "seen": "seen_us", "published": "published_us"}
 _FLAT = ("brand", "via", "voice")

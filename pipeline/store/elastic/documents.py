@@ -88,6 +88,8 @@ def document(mention: Mention, root_story: str, first_known: int) -> Document:
         "person": person,
         "is": field_values(mention, "is"),
         "has": field_values(mention, "has"),
+        "aspects": field_values(mention, "aspect"),
+        "topic": field_values(mention, "topic"),
         "is_copy": mention.is_copy,
         "counted": any(opinion.counted for opinion in opinions),
         "historic": mention.historic,
@@ -109,6 +111,8 @@ def document(mention: Mention, root_story: str, first_known: int) -> Document:
     if crawled.thread_title:
         made["thread"], made["thread_words"] = crawled.thread_title, " ".join(exact_tokens(crawled.thread_title))
     optional = {
+        "severity": analysis.severity,
+        "purpose": analysis.purpose,
         "author": crawled.author,
         "thread_id": crawled.thread,
         "rating": crawled.rating,

@@ -21,7 +21,9 @@ from pipeline.store.protocol import Facet, StoreError
 
 _PLAIN = {
     **{name: name for name in ("platform", "channel", "kind", "author", "domain", "lang", "story", "source")},
+    **{name: name for name in ("severity", "purpose", "topic")},
     "thread": "thread_id",
+    "aspect": "aspects",
 }
 _OPINIONS = ("brand", "tone", "via", "voice")
 FACET_FIELDS = (*_PLAIN, *_OPINIONS)
@@ -49,6 +51,15 @@ def facets(
     for group in _groups(posts):
         persons |= _persons(access, clauses, values, group, limit)
     return [Facet(value=value, posts=number, persons=persons[value]) for value, number in posts.items()]
+
+
+def persons_of(access: Access, clauses: Sequence[Clause], field: str, values: Sequence[str]) -> dict[str, int]:
+    """Persons among the hits per value of a field of the mention; exact as above."""
+    limit, where, found = Limit(access), _Values.of(field, ()), {}
+    size = _TOGETHER // (EXACT_PERSONS + 2)
+    for at in range(0, len(values), size):
+        found.update(_persons(access, clauses, where, values[at : at + size], limit))
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ PROPERTIES: Json = {
     **_fields(_KEYWORD, "brand", "brand_tone", "counted_tone", "voice", "via", "tone", "source", "first_source"),
     **_fields(_KEYWORD, "platform", "channel", "kind", "lang", "domain", "author", "authors", "story", "story_own"),
     **_fields(_KEYWORD, "person", "is", "has", "precision", "permalink", "parent"),
-    **_fields(_KEYWORD, "aspects", "severity", "incident", "topic"),
+    **_fields(_KEYWORD, "aspects", "severity", "purpose", "topic", "incident"),
     "uid": {"type": "keyword"},
     "thread_id": {**_KEYWORD, "fields": {"folded": {**_KEYWORD, "normalizer": "folded"}}},
     **_fields(_LONG, "revision", "known_us", "known_to_us", "first_known_us", "event_second", "event_us"),

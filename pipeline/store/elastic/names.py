@@ -1,11 +1,11 @@
-"""What the indices are called: ``sturmwarte-mentions-v1-2026.11`` and the aliases that readers use."""
+"""What the indices are called: ``sturmwarte-mentions-v2-2026.11`` and the aliases that readers use."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-MAPPING_VERSION = 1
+MAPPING_VERSION = 2
 """Stands in every name: another mapping is another index."""
 
 

@@ -387,6 +387,11 @@ def facets(access: Access, query: Query, field: str, span: Span, limit: int) -> 
     return faceting.facets(access, clauses_of(access, query, span), asked_brands(query.root), field, limit)
 
 
+def persons_of(access: Access, query: Query, field: str, values: Sequence[str], span: Span) -> dict[str, int]:
+    """How many persons among the hits share each of these values of a field of the mention."""
+    return faceting.persons_of(access, clauses_of(access, query, span), field, values)
+
+
 def asked_brands(root: Node) -> list[tuple[str, ...]]:
     """The brands that a search asks for: facets of an opinion's fields speak of opinions on all of these."""
     parts = root.parts if isinstance(root, All) else (root,)

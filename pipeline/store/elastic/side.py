@@ -1,6 +1,6 @@
 """Events, result lists and series as indices beside mentions: ``{prefix}-events``, ``-results``, ``-series``.
 
-Each is one strict index, ``sturmwarte-events-v1``, behind an alias without the version. Rows are written whole under
+Each is one strict index, ``sturmwarte-events-v2``, behind an alias without the version. Rows are written whole under
 stable ids, versioned by the time their numbers were read, so that a slow writer never replaces what a faster one knows
 better. Writing goes through the alias only: where the index has been taken away, the server refuses instead of guessing
 a mapping, and the index is made again.

@@ -22,7 +22,8 @@ from pipeline.store.elastic.names import Names, month
 from pipeline.store.elastic.side import ElasticSide
 from pipeline.store.elastic.transfer import ElasticTransfer
 from pipeline.store.export import export
-from pipeline.store.protocol import BIN, Cell, Facet, Page, Persons, Revision, StoreError, Window, Written
+from pipeline.store.protocol import BIN, TERM_DAYS, Cell, Facet, Page, Persons, Revision, StoreError, Window, Written
+from pipeline.store.significance import CANDIDATES, Term, ranked
 from pipeline.store.transfer import half_a_copy
 
 
@@ -195,6 +196,27 @@ class ElasticStore:
         """See the protocol. Raises ValueError for a field without facets."""
         with guarded():
             return reading.facets(self._reading(), query, field, (start, end), limit)
+
+    def terms(
+        self,
+        query: Query,
+        background: Query,
+        *,
+        start: datetime,
+        end: datetime | None = None,
+        days: int = TERM_DAYS,
+        limit: int = 20,
+    ) -> list[Term]:
+        """See the protocol."""
+        before = (start - timedelta(days=days), start)
+        with guarded():
+            access = self._reading()
+            found = reading.facets(access, query, "topic", (start, end), CANDIDATES)
+            now = {facet.value: facet.persons for facet in found}
+            earlier = reading.persons_of(access, background, "topic", list(now), before)
+            _, persons = reading.count(access, query, (start, end), None)
+            _, persons_before = reading.count(access, background, before, None)
+        return ranked(now, earlier, persons, persons_before, limit)
 
     def series(self, brand: str, start: datetime, end: datetime, *, width: timedelta = BIN) -> list[Cell]:
         """See the protocol."""

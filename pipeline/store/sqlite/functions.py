@@ -38,7 +38,10 @@ def tokens(mention: Mention) -> tuple[str, str, str]:
 
 
 def facet_tokens(mention: Mention) -> list[str]:
-    """Everything that a filter may ask for and that no re-scoring changes; the thread's title comes last, in order."""
+    """Everything that a filter may ask for but the tone; the thread's title comes last, in order.
+
+    Tone is no token, so that a correction leaves the index alone.
+    """
     crawled = mention.crawled
     found = [facet("brand", opinion.brand) for opinion in mention.analysis.opinions]
     found += [facet("source", source) for source in mention.sources]
@@ -52,6 +55,7 @@ def facet_tokens(mention: Mention) -> list[str]:
         found.append(facet("story", mention.story))
     found += [facet("is", flag) for flag in field_values(mention, "is")]
     found += [facet("has", thing) for thing in field_values(mention, "has")]
+    found += [facet(name, value) for name in LABELS for value in field_values(mention, name)]
     return [*found, *_of_thread_title(crawled.thread_title)]
 
 
@@ -67,6 +71,7 @@ def _of_thread_title(title: str) -> tuple[str, ...]:
     return tuple(f"w_{token}" for token in exact_tokens(title))
 
 
+LABELS = ("aspect", "severity", "purpose", "topic")
 FACETS = {
     "brand": "b",
     "source": "s",
@@ -80,6 +85,10 @@ FACETS = {
     "story": "y",
     "is": "i",
     "has": "h",
+    "aspect": "q",
+    "severity": "v",
+    "purpose": "u",
+    "topic": "o",
 }
 """Fields that are tokens of the index, and the first letter of their tokens."""
 

@@ -60,7 +60,12 @@ CREATE TABLE band (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: list[str] = [FIRST]
+LABELS = """
+-- Severity, aspects, purpose and topics are tokens of the index since: a release that does not know them could not take
+-- the tokens of a changed mention out again. Nothing that is stored changes; what is read again is labelled.
+"""
+
+MIGRATIONS: list[str] = [FIRST, LABELS]
 
 schema_version = len(MIGRATIONS)
 

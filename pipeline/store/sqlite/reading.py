@@ -157,9 +157,12 @@ _COLUMNS = {
     "thread": "json_extract(m.doc, '$.crawled.thread')",
     "domain": "json_extract(m.doc, '$.origin')",
     "lang": "COALESCE(json_extract(m.doc, '$.analysis.lang'), 'none')",
+    "severity": "json_extract(m.doc, '$.analysis.severity')",
+    "purpose": "json_extract(m.doc, '$.analysis.purpose')",
     "story": f"COALESCE((SELECT older FROM story_alias WHERE newer = {_OWN_STORY}), {_OWN_STORY})",
 }
-FACET_FIELDS = (*_COLUMNS, "source", "brand", "tone", "via", "voice")
+_LISTS = {"source": "$.sources", "aspect": "$.analysis.aspects", "topic": "$.analysis.topics"}
+FACET_FIELDS = (*_COLUMNS, *_LISTS, "brand", "tone", "via", "voice")
 
 
 def facets(connection: sqlite3.Connection, query: Query, field: str, span: Span, limit: int) -> list[Facet]:
@@ -176,12 +179,27 @@ def facets(connection: sqlite3.Connection, query: Query, field: str, span: Span,
     return [Facet(value=str(name), posts=posts, persons=persons) for name, posts, persons in rows]
 
 
+def persons_of(
+    connection: sqlite3.Connection, query: Query, field: str, values: Sequence[str], span: Span
+) -> dict[str, int]:
+    """How many persons among the hits share each of these values of a list of the mention."""
+    frame, _, given = _frame(compiled_for(connection, query), span, -1, None)
+    value, source, _ = _facet_source(query.root, field)
+    frame = frame.replace(" WHERE ", f"{source} WHERE ", 1)
+    rows = connection.execute(
+        f"SELECT {value} value, COUNT(DISTINCT {PERSON}) {frame}"
+        f" AND {value} IN (SELECT value FROM json_each(?)) GROUP BY {value}",
+        [*given, json.dumps(values)],
+    )
+    return dict(rows.fetchall())
+
+
 def _facet_source(root: Node, field: str) -> tuple[str, str, list[object]]:
     """(value, what is joined, its values). Fields of an opinion speak of the opinions that the search asks for."""
     if field in _COLUMNS:
         return _COLUMNS[field], "", []
-    if field == "source":
-        return "j.value", " CROSS JOIN json_each(m.doc, '$.sources') j", []
+    if field in _LISTS:
+        return "j.value", f" CROSS JOIN json_each(m.doc, '{_LISTS[field]}') j", []
     if field not in ("brand", "tone", "via", "voice"):
         raise ValueError(f"no facets of {field!r}; known: {', '.join(FACET_FIELDS)}")
     asked, values = _asked_opinions(root)

@@ -15,7 +15,8 @@ from pipeline.clock import Clock
 from pipeline.mention import Mention
 from pipeline.query.tree import Query
 from pipeline.store.measures import micros, moment
-from pipeline.store.protocol import BIN, Cell, Facet, Page, Persons, Revision, StoreError, Window, Written
+from pipeline.store.protocol import BIN, TERM_DAYS, Cell, Facet, Page, Persons, Revision, StoreError, Window, Written
+from pipeline.store.significance import CANDIDATES, Term, ranked
 from pipeline.store.sqlite import checking, counting, reading, removal, stories, writing
 from pipeline.store.sqlite.checking import other_analysis
 from pipeline.store.sqlite.connection import Connections
@@ -223,6 +224,26 @@ class SqliteStore:
         """See the protocol. Raises ValueError for a field without facets."""
         with self._connections.reading() as connection:
             return reading.facets(connection, query, field, (start, end), limit)
+
+    def terms(
+        self,
+        query: Query,
+        background: Query,
+        *,
+        start: datetime,
+        end: datetime | None = None,
+        days: int = TERM_DAYS,
+        limit: int = 20,
+    ) -> list[Term]:
+        """See the protocol."""
+        before = (start - timedelta(days=days), start)
+        with self._connections.reading() as connection:
+            found = reading.facets(connection, query, "topic", (start, end), CANDIDATES)
+            now = {facet.value: facet.persons for facet in found}
+            earlier = reading.persons_of(connection, background, "topic", list(now), before)
+            _, persons = reading.count(connection, query, (start, end), None)
+            _, persons_before = reading.count(connection, background, before, None)
+        return ranked(now, earlier, persons, persons_before, limit)
 
     def series(self, brand: str, start: datetime, end: datetime, *, width: timedelta = BIN) -> list[Cell]:
         """See the protocol."""

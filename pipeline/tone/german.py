@@ -29,6 +29,7 @@ from pipeline.tone.clauses import (
 from pipeline.tone.engine import CAPITALS, Score, combine
 from pipeline.tone.english import Vocabulary, load_vocabulary
 from pipeline.tone.inflection import listed
+from pipeline.tone.irony import MARKS as IRONY
 from pipeline.tone.irony import ironic
 from pipeline.tone.lexicon import SHORTEST_HEAD, Lexicon, german_lexicon
 from pipeline.tone.mask import MASK
@@ -100,7 +101,9 @@ class German:
     def __init__(self, lexicon: Lexicon | None = None, vocabulary: Vocabulary | None = None) -> None:
         self._known = lexicon or german_lexicon()
         self._signs = _signs(vocabulary or load_vocabulary(), self._known.emoji)
-        self._marks = self._known.negators | self._known.particles | DEAR | WISHES | ABROAD | TURNS | {"als", MASK}
+        self._marks = (
+            self._known.negators | self._known.particles | DEAR | WISHES | ABROAD | TURNS | IRONY | {"als", MASK}
+        )
         self._plain: dict[str, str] = {}
         self._word = _Remembered(self._look_up, self._plain)
 
@@ -120,13 +123,14 @@ class German:
             address(lowered, words, valences)
         self._idioms(words, lowered, valences, marks)
         if not (self._known.particles.isdisjoint(marks) or self._known.separable.keys().isdisjoint(present)):
-            self._particles(words, lowered, valences)
+            self._particles(words, lowered, valences, marks)
         self._boost(lowered, valences)
         if not self._known.negators.isdisjoint(marks):
             self._negate(lowered, valences)
         if marks:
             self._clauses(lowered, valences, marks)
-        ironic(text, lowered, valences, present)
+        if not IRONY.isdisjoint(marks):
+            ironic(text, lowered, valences, marks)
         kept = [word not in _SIGNS for word in words]
         return combine(list(compress(valences, kept)), list(compress(words, kept)), text)
 
@@ -238,12 +242,15 @@ class German:
             else:
                 valences[last] = meaning
                 lowered[last] = standing
+                marks.add(PHRASE)
 
-    def _particles(self, words: list[str], lowered: list[str], valences: list[float]) -> None:
+    def _particles(self, words: list[str], lowered: list[str], valences: list[float], marks: Set[str]) -> None:
         """A separable verb gets its valence where its particle ends the clause: zockt einen nur ab."""
         separable = self._known.separable
         for at in [at for at, word in enumerate(lowered) if word in separable]:
             particles = separable[lowered[at]]
+            if particles.keys().isdisjoint(marks):
+                continue
             for place in range(at + 1, min(at + 1 + APART, len(lowered))):
                 if lowered[place] in CLAUSE:
                     break

@@ -6,8 +6,7 @@ Nothing of the English lexicon is used but what is no word: emoticons, and the v
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass
+from collections.abc import Callable, Set
 from itertools import compress
 
 from pipeline.tone.clauses import (
@@ -35,6 +34,7 @@ from pipeline.tone.lexicon import SHORTEST_HEAD, Lexicon, german_lexicon
 from pipeline.tone.mask import MASK
 from pipeline.tone.phrases import longest
 from pipeline.tone.ratings import rating, ratings
+from pipeline.tone.signs import signs
 from pipeline.tone.tokens import caps_differ
 
 FORWARD = 4
@@ -68,17 +68,6 @@ _SIGNS = CLAUSE | {MASK}
 _FADE = (1.0, 0.95, 0.9)
 
 
-@dataclass(frozen=True, slots=True)
-class _Signs:
-    """What is no word but has a valence: emoji by character, emoticons by spelling (shared with VADER)."""
-
-    emoji: Mapping[str, float]
-    emoticons: Mapping[str, float]
-    pattern: re.Pattern[str]
-    begins: frozenset[str]
-    """What each of them begins with: a text without these has none."""
-
-
 class _Remembered(dict[str, float]):
     """The valences of words that occurred; it forgets them all, and those of ``besides``, when they are too many."""
 
@@ -100,7 +89,7 @@ class German:
 
     def __init__(self, lexicon: Lexicon | None = None, vocabulary: Vocabulary | None = None) -> None:
         self._known = lexicon or german_lexicon()
-        self._signs = _signs(vocabulary or load_vocabulary(), self._known.emoji)
+        self._signs = signs(vocabulary or load_vocabulary(), self._known.emoji)
         self._marks = (
             self._known.negators | self._known.particles | DEAR | WISHES | ABROAD | TURNS | IRONY | {"als", MASK}
         )
@@ -327,29 +316,3 @@ class German:
 def _ends_reach(word: str) -> bool:
     """Whether a negation does not go beyond this word."""
     return word in CLAUSE or word in BUT
-
-
-def _signs(vocabulary: Vocabulary, own: Mapping[str, float]) -> _Signs:
-    emoji = {sign: value for sign, text in vocabulary.emoji.items() if (value := _emoji_valence(text, vocabulary))}
-    emoji |= own
-    emoticons = {word: value for word, value in vocabulary.valences.items() if _is_emoticon(word)}
-    longest_first = "|".join(re.escape(sign) for sign in sorted(emoticons, key=len, reverse=True))
-    first = re.escape("".join({sign[0] for sign in emoticons}))
-    drawn = re.escape("".join(sorted(emoji)))
-    may_be_drawn = f"[{min(''.join(emoji))}-\U0010ffff]"  # one range is looked up faster than hundreds of signs
-    typed = f"(?=[{first}])(?i:(?<![A-Za-z0-9])(?:{longest_first})(?![A-Za-z0-9]))"
-    begins = frozenset("".join(emoji) + "".join(sign[0] for sign in emoticons))
-    return _Signs(emoji, emoticons, re.compile(f"((?={may_be_drawn})[{drawn}]|{typed})"), begins)
-
-
-def _emoji_valence(description: str, vocabulary: Vocabulary) -> float:
-    """The mean valence of the words that describe an emoji."""
-    values = [vocabulary.valences[word] for word in description.lower().split() if word in vocabulary.valences]
-    return sum(values) / len(values) if values else 0.0
-
-
-def _is_emoticon(word: str) -> bool:
-    """Signs such as ``:-)``: two letters or digits at most, eyes first. Mirrored ones are left out: ``(in Euro):``."""
-    plain = sum(character.isalnum() for character in word)
-    eyes_first = not (word[0].isalnum() or word[0] in "()[]/.,*'\\" or word[-1] in ":;=")
-    return eyes_first and plain <= 2 and any(character in ":;=8xX<^>" for character in word)

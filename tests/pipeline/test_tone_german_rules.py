@@ -275,6 +275,12 @@ plus erfahren genossen faden magen rügen behindert lieber sorgt linke leichte t
 bank karte stelle"""
 
 
+def test_names_and_words_that_end_like_others_count_nothing() -> None:
+    for word in ("kriegen", "geblieben", "Schumacher", "Kleinigkeit", "Schneider", "Preise", "Liter", "Flucht"):
+        assert compound(f"Das {word}") == 0.0
+    assert compound("Bitte um Entschuldigung") < 0.2
+
+
 @pytest.mark.parametrize("word", HOMOGRAPHS.split())
 def test_words_that_mostly_mean_something_else_count_nothing(word: str) -> None:
     assert german_lexicon().valences.get(word, 0.0) == 0.0

@@ -200,7 +200,7 @@ class German:
             return 0.0
         for cut in range(2, len(word) - SHORTEST_HEAD + 1):
             if (value := self._known.heads.get(word[cut:])) is not None:
-                return value
+                return negated(value) if word[:cut] == "un" else value
         for length in range(3, min(len(word) - 2, 10)):
             if (value := self._known.prefixes.get(word[:length])) is not None:
                 rest = self._known.valences.get(word[length:], 0.0)

@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
+from itertools import compress
 from typing import Protocol
 
 CAPITALS = 0.733
@@ -86,7 +87,10 @@ def _shares(valences: Sequence[float], amplifier: float) -> tuple[float, float, 
 
 def weighty(words: Iterable[str], valences: Sequence[float], most: int = 8) -> tuple[tuple[str, float], ...]:
     """The words that weighed most, heaviest first."""
-    pairs = [(word, round(valence, 2)) for word, valence in zip(words, valences, strict=True) if valence]
+    pairs = [
+        (word, round(valence, 2))
+        for word, valence in zip(compress(words, valences), filter(None, valences), strict=True)
+    ]
     return tuple(sorted(pairs, key=lambda pair: -abs(pair[1]))[:most])
 
 

@@ -6,8 +6,7 @@ Nothing of the English lexicon is used but what is no word: emoticons, and the v
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass
+from collections.abc import Callable, Set
 from itertools import compress
 
 from pipeline.tone.clauses import (
@@ -29,11 +28,13 @@ from pipeline.tone.clauses import (
 from pipeline.tone.engine import CAPITALS, Score, combine
 from pipeline.tone.english import Vocabulary, load_vocabulary
 from pipeline.tone.inflection import listed
+from pipeline.tone.irony import MARKS as IRONY
 from pipeline.tone.irony import ironic
 from pipeline.tone.lexicon import SHORTEST_HEAD, Lexicon, german_lexicon
 from pipeline.tone.mask import MASK
 from pipeline.tone.phrases import longest
 from pipeline.tone.ratings import rating, ratings
+from pipeline.tone.signs import signs
 from pipeline.tone.tokens import caps_differ
 
 FORWARD = 4
@@ -67,17 +68,6 @@ _SIGNS = CLAUSE | {MASK}
 _FADE = (1.0, 0.95, 0.9)
 
 
-@dataclass(frozen=True, slots=True)
-class _Signs:
-    """What is no word but has a valence: emoji by character, emoticons by spelling (shared with VADER)."""
-
-    emoji: Mapping[str, float]
-    emoticons: Mapping[str, float]
-    pattern: re.Pattern[str]
-    begins: frozenset[str]
-    """What each of them begins with: a text without these has none."""
-
-
 class _Remembered(dict[str, float]):
     """The valences of words that occurred; it forgets them all, and those of ``besides``, when they are too many."""
 
@@ -99,8 +89,10 @@ class German:
 
     def __init__(self, lexicon: Lexicon | None = None, vocabulary: Vocabulary | None = None) -> None:
         self._known = lexicon or german_lexicon()
-        self._signs = _signs(vocabulary or load_vocabulary(), self._known.emoji)
-        self._marks = self._known.negators | self._known.particles | DEAR | WISHES | ABROAD | TURNS | {"als", MASK}
+        self._signs = signs(vocabulary or load_vocabulary(), self._known.emoji)
+        self._marks = (
+            self._known.negators | self._known.particles | DEAR | WISHES | ABROAD | TURNS | IRONY | {"als", MASK}
+        )
         self._plain: dict[str, str] = {}
         self._word = _Remembered(self._look_up, self._plain)
 
@@ -120,13 +112,14 @@ class German:
             address(lowered, words, valences)
         self._idioms(words, lowered, valences, marks)
         if not (self._known.particles.isdisjoint(marks) or self._known.separable.keys().isdisjoint(present)):
-            self._particles(words, lowered, valences)
+            self._particles(words, lowered, valences, marks)
         self._boost(lowered, valences)
         if not self._known.negators.isdisjoint(marks):
             self._negate(lowered, valences)
         if marks:
             self._clauses(lowered, valences, marks)
-        ironic(text, lowered, valences, present)
+        if not IRONY.isdisjoint(marks):
+            ironic(text, lowered, valences, marks)
         kept = [word not in _SIGNS for word in words]
         return combine(list(compress(valences, kept)), list(compress(words, kept)), text)
 
@@ -207,7 +200,7 @@ class German:
             return 0.0
         for cut in range(2, len(word) - SHORTEST_HEAD + 1):
             if (value := self._known.heads.get(word[cut:])) is not None:
-                return value
+                return negated(value) if word[:cut] == "un" else value
         for length in range(3, min(len(word) - 2, 10)):
             if (value := self._known.prefixes.get(word[:length])) is not None:
                 rest = self._known.valences.get(word[length:], 0.0)
@@ -238,12 +231,15 @@ class German:
             else:
                 valences[last] = meaning
                 lowered[last] = standing
+                marks.add(PHRASE)
 
-    def _particles(self, words: list[str], lowered: list[str], valences: list[float]) -> None:
+    def _particles(self, words: list[str], lowered: list[str], valences: list[float], marks: Set[str]) -> None:
         """A separable verb gets its valence where its particle ends the clause: zockt einen nur ab."""
         separable = self._known.separable
         for at in [at for at, word in enumerate(lowered) if word in separable]:
             particles = separable[lowered[at]]
+            if particles.keys().isdisjoint(marks):
+                continue
             for place in range(at + 1, min(at + 1 + APART, len(lowered))):
                 if lowered[place] in CLAUSE:
                     break
@@ -320,29 +316,3 @@ class German:
 def _ends_reach(word: str) -> bool:
     """Whether a negation does not go beyond this word."""
     return word in CLAUSE or word in BUT
-
-
-def _signs(vocabulary: Vocabulary, own: Mapping[str, float]) -> _Signs:
-    emoji = {sign: value for sign, text in vocabulary.emoji.items() if (value := _emoji_valence(text, vocabulary))}
-    emoji |= own
-    emoticons = {word: value for word, value in vocabulary.valences.items() if _is_emoticon(word)}
-    longest_first = "|".join(re.escape(sign) for sign in sorted(emoticons, key=len, reverse=True))
-    first = re.escape("".join({sign[0] for sign in emoticons}))
-    drawn = re.escape("".join(sorted(emoji)))
-    may_be_drawn = f"[{min(''.join(emoji))}-\U0010ffff]"  # one range is looked up faster than hundreds of signs
-    typed = f"(?=[{first}])(?i:(?<![A-Za-z0-9])(?:{longest_first})(?![A-Za-z0-9]))"
-    begins = frozenset("".join(emoji) + "".join(sign[0] for sign in emoticons))
-    return _Signs(emoji, emoticons, re.compile(f"((?={may_be_drawn})[{drawn}]|{typed})"), begins)
-
-
-def _emoji_valence(description: str, vocabulary: Vocabulary) -> float:
-    """The mean valence of the words that describe an emoji."""
-    values = [vocabulary.valences[word] for word in description.lower().split() if word in vocabulary.valences]
-    return sum(values) / len(values) if values else 0.0
-
-
-def _is_emoticon(word: str) -> bool:
-    """Signs such as ``:-)``: two letters or digits at most, eyes first. Mirrored ones are left out: ``(in Euro):``."""
-    plain = sum(character.isalnum() for character in word)
-    eyes_first = not (word[0].isalnum() or word[0] in "()[]/.,*'\\" or word[-1] in ":;=")
-    return eyes_first and plain <= 2 and any(character in ":;=8xX<^>" for character in word)

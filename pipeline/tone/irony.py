@@ -32,6 +32,8 @@ _AGAIN = listed("""
 """) | {TAKEN}
 _FOND = listed("liebe lieben traum genuss freude endlich")
 _THANKS = listed("danke dank dankeschön merci glückwunsch gratulation gratuliere bravo lob kompliment")
+MARKS = _OFTEN_DECLARED | _FACES | _OPENERS | _FOND | _THANKS | {PHRASE}
+"""A text without these is not taken for irony."""
 _FOR = listed("für zu zur zum")
 _RELIEF = listed("weg vorbei erledigt überstanden beseitigt behoben gelöst geschafft ende schluss los")
 _LEAST = -1.2
@@ -40,22 +42,22 @@ _HARDLY = 0.5
 _SHORT = 4
 
 
-def ironic(text: str, words: Sequence[str], valences: list[float], present: Set[str]) -> None:
-    """Turns praise that a mark, a face, or what follows it shows not to be meant. ``present`` holds the words."""
+def ironic(text: str, words: Sequence[str], valences: list[float], marks: Set[str]) -> None:
+    """Turns praise that a mark, a face, or what follows shows not to be meant; ``marks`` are those that occur."""
     if max(valences, default=0.0) <= 0:
         return
-    if not _OFTEN_DECLARED.isdisjoint(present) and _DECLARED.search(text):
+    if not _OFTEN_DECLARED.isdisjoint(marks) and _DECLARED.search(text):
         _turn(valences, 0, len(valences))
         return
-    if not _FACES.isdisjoint(present):
+    if not _FACES.isdisjoint(marks):
         _rolled_eyes(words, valences)
     if min(valences) >= 0:
         return
-    if PHRASE in words or not _OPENERS.isdisjoint(present):
+    if PHRASE in marks or not _OPENERS.isdisjoint(marks):
         _openers(words, valences)
-    if not _THANKS.isdisjoint(present):
+    if not _THANKS.isdisjoint(marks):
         _thanks(words, valences)
-    if not _FOND.isdisjoint(present):
+    if not _FOND.isdisjoint(marks):
         _fond(words, valences)
 
 

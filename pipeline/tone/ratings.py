@@ -34,7 +34,8 @@ RATING = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 """One rating. Numbers in it must not be masked."""
-_SIGN = re.compile(r"[0-9⭐★☆]")
+_DIGIT = re.compile(r"[0-9]")
+_STARS = frozenset("⭐★☆")
 _HINT = re.compile(r"[⭐★☆/]|stern|star|note|zensur|setzen| von |out of")
 """A text without these has no rating: looking for them is much faster than looking for ratings."""
 BEST, WORST = 3.2, -3.4
@@ -42,7 +43,8 @@ BEST, WORST = 3.2, -3.4
 
 def ratings(text: str) -> Iterator[re.Match[str]]:
     """The ratings in a text, in order."""
-    likely = _SIGN.search(text) and _HINT.search(text.lower())
+    figures = _DIGIT.search(text) or not (text.isascii() or _STARS.isdisjoint(text))
+    likely = figures and _HINT.search(text.lower())
     return RATING.finditer(text) if likely else iter(())
 
 

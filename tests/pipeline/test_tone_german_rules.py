@@ -275,6 +275,29 @@ plus erfahren genossen faden magen rügen behindert lieber sorgt linke leichte t
 bank karte stelle"""
 
 
+def test_compounds_take_the_valence_of_their_head_and_un_turns_it() -> None:
+    assert compound("Riesenkatastrophe") < -0.5
+    assert compound("Unbeständigkeit") < -0.3
+    assert compound("Der Arbeitsloser-Verein, ein Gehörloser und die Wiederholung") == 0.0
+
+
+def test_names_and_words_that_end_like_others_count_nothing() -> None:
+    for word in (
+        "kriegen",
+        "geblieben",
+        "Schumacher",
+        "Kleinigkeit",
+        "Schneider",
+        "Preise",
+        "Liter",
+        "Flucht",
+        "Asien",
+        "Mauer",
+    ):
+        assert compound(f"Das {word}") == 0.0
+    assert compound("Bitte um Entschuldigung") < 0.2
+
+
 @pytest.mark.parametrize("word", HOMOGRAPHS.split())
 def test_words_that_mostly_mean_something_else_count_nothing(word: str) -> None:
     assert german_lexicon().valences.get(word, 0.0) == 0.0

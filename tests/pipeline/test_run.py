@@ -62,7 +62,7 @@ def test_an_item_about_a_brand_becomes_a_mention_with_a_tone(house):
     [opinion] = mention.analysis.opinions
     assert (opinion.brand, opinion.via, opinion.voice, opinion.counted) == ("nordnetz", Via.NAME, Voice.EARNED, True)
     assert opinion.tone is ToneLabel.NEGATIVE
-    assert (mention.analysis.lang, mention.analysis.analyser) == ("de", "rules-de")
+    assert (mention.analysis.lang, mention.analysis.analyser[:8]) == ("de", "base-de-")
     assert (mention.analysis.severity, mention.analysis.purpose) == (Severity.NONE, Purpose.COMPLAINT)
     assert mention.analysis.topics == ("katastroph",)
     assert mention.analysis.why == (("complaint", ("Katastrophe", "nie wieder")),)

@@ -46,6 +46,8 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     began: datetime | None = None
     """When the criticism began that opens an incident."""
     facts: Facts | None = None
+    topic: str = ""
+    """What the criticism is about, where that was looked for."""
 
     @property
     def surge(self) -> tuple[str, Alert] | None:
@@ -182,6 +184,7 @@ def incident_row(look: Look) -> dict[str, Any]:
     return {
         "brand": look.brand,
         "state": IncidentState.RESOLVED if decision.resolve else state,
+        "topic": (incident.topic if incident else "") or look.topic,
         "level": level,
         "peak": max(level, incident.peak if incident else 0),
         "trend": trend(negative, *look.window),
@@ -206,7 +209,7 @@ def incident_after(look: Look) -> Incident:
     """The incident as it will be once this look is written; number 0 where it is a new one."""
     empty = ("below_since", "acknowledged", "acknowledged_by", "resolved", "resolved_by", "first_message_id")
     base = look.books.incident
-    known = msgspec.structs.asdict(base) if base else {"id": 0, "topic": "", **dict.fromkeys(empty)}
+    known = msgspec.structs.asdict(base) if base else {"id": 0, **dict.fromkeys(empty)}
     return Incident(**{"false_alarm": False, "all_clear_owed": False, **known, **incident_row(look)})
 
 

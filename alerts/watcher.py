@@ -27,11 +27,13 @@ from alerts.registry import in_force
 from alerts.resting import Rest, slack_of
 from alerts.rule import Alert, Evidence, Rule
 from alerts.situation import Picture, Places, build, is_silenced, learning_rule, read_places
+from alerts.topic import topic_of
 from alerts.turns import Alone, Turns
 from alerts.windforce import force
 from pipeline.clock import Clock
 from pipeline.configuration import Configuration
 from pipeline.i18n import Speech
+from pipeline.mention import Mention
 from pipeline.state.database import State
 from pipeline.state.restored import restored_at
 from pipeline.store.protocol import Store, StoreError, Window
@@ -254,12 +256,18 @@ class Watcher:
         tripped = [uid for alert in look.tripwires for uid in alert.uids]
         known = {mention.uid for mention in members}
         members += [mention for uid, mention in sorted(self._store.get(tripped).items()) if uid not in known]
-        look = msgspec.structs.replace(look, members=members, began=self._began(look))
+        look = msgspec.structs.replace(look, members=members, began=self._began(look), topic=self._topic(look, members))
         if decision.kind is None:
             return look
         return msgspec.structs.replace(
             look, facts=build(self._configuration, self._store, self._future(look), look.now)
         )
+
+    def _topic(self, look: Look, members: Sequence[Mention]) -> str:
+        """Of a surge whose topic is not known yet; asked for when something is told, or an incident opens."""
+        incident = look.books.incident
+        told = incident is None or (not incident.topic and look.decision is not None and look.decision.kind is not None)
+        return topic_of(self._store, look.brand, members, *look.window) if look.surged and told else ""
 
     def _began(self, look: Look) -> datetime | None:
         """Of a surge that opens an incident: when the unusual criticism set in."""

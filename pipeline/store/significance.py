@@ -35,7 +35,7 @@ class Term(msgspec.Struct, frozen=True, kw_only=True):
 def ranked(
     now: Mapping[str, int], before: Mapping[str, int], persons: int, persons_before: int, limit: int
 ) -> list[Term]:
-    """The terms that stand out, most significant first, then by persons and value.
+    """The terms that stand out, most significant first, then by persons, length and value.
 
     ``now`` and ``before`` are persons per term; ``persons`` and ``persons_before`` all that said anything.
     """
@@ -45,7 +45,12 @@ def ranked(
         if count >= LEAST
         and (significance := _ratio(count, persons, earlier := before.get(value, 0), persons_before)) > 0
     ]
-    return sorted(terms, key=lambda term: (-term.significance, -term.persons, term.value))[:limit]
+    return sorted(terms, key=_order)[:limit]
+
+
+def _order(term: Term) -> tuple[float, int, int, str]:
+    """Of a compound and its parts that nobody uses apart, the compound is the one that says most."""
+    return -term.significance, -term.persons, -len(term.value), term.value
 
 
 def _ratio(count: int, persons: int, earlier: int, persons_before: int) -> float:

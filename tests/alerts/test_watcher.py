@@ -75,6 +75,25 @@ def test_thirty_persons_in_two_channels_are_a_fresh_breeze(world: World) -> None
     assert incident.first_message_id == world.rows(t.outbox)[0].message_id
 
 
+def test_the_incident_is_named_by_what_critics_say_that_they_did_not_say_before(world: World) -> None:
+    """All speak of the hotline, as ever; the tickets are new. What is said later changes no name."""
+    world.burst(30, text="Hotline von Acme: mein Störungsticket wurde einfach geschlossen, wieder ein Ticket weg")
+    ticks(world)
+    incident = the_incident(world)
+    assert incident.topic == "Störungsticket"
+    (told,) = world.occasions
+    assert told.extra["topic"] == "Störungsticket"
+    world.burst(60, text="Hotline von Acme: Und nun auch noch Datenleck!")
+    ticks(world)
+    assert the_incident(world).topic == "Störungsticket"
+
+
+def test_an_incident_in_which_nothing_is_new_has_no_topic(world: World) -> None:
+    world.burst(30)
+    ticks(world)
+    assert the_incident(world).topic == ""
+
+
 def test_it_began_with_the_first_voice_of_the_unusual_hours(world: World) -> None:
     """Not with the window that happened to be the rarest, nor with a lone voice hours before."""
     lone = mention(world.number(), world.now - timedelta(hours=6), person="lone")

@@ -525,8 +525,10 @@ def test_a_term_is_told_by_persons_against_the_weeks_before(store: Store) -> Non
     [ticket] = store.terms(EVERYTHING, EVERYTHING, start=NOON - timedelta(hours=1))
     assert (ticket.value, ticket.persons, ticket.before, ticket.new) == ("ticket", 5, 0, True)
     assert ticket.significance == pytest.approx(14.468, abs=0.001)
-    [wider] = store.terms(EVERYTHING, EVERYTHING, start=NOON - timedelta(hours=1), days=60)
+    [wider, netz] = store.terms(EVERYTHING, EVERYTHING, start=NOON - timedelta(hours=1), days=60)
     assert (wider.value, wider.before, wider.new) == ("ticket", 1, False)
+    assert (netz.value, netz.before) == ("netz", 9)
+    assert netz.significance < 0.1
     assert store.terms(EVERYTHING, EVERYTHING, start=NOON - timedelta(days=60), end=NOON - timedelta(days=20)) == []
 
 

@@ -20,6 +20,7 @@ from pipeline.clock import ManualClock
 from pipeline.configuration import Configuration, StateTable
 from pipeline.identity import uid_of
 from pipeline.item import Published
+from pipeline.labels.topics import topics
 from pipeline.mention import Analysis, Crawled, Mention, Opinion, Tone, text_hash
 from pipeline.state import tables as t
 from pipeline.state.opening import open_state
@@ -88,7 +89,13 @@ def mention(
         "event_time": at,
         "fed_bin": datetime.fromtimestamp(int(fed.timestamp()) // 300 * 300, UTC),
         "analysis": Analysis(
-            text_hash=text_hash("", text), analyser="rules-de", version=1, lang="de", tone=score, opinions=(opinion,)
+            text_hash=text_hash("", text),
+            analyser="rules-de",
+            version=1,
+            lang="de",
+            tone=score,
+            opinions=(opinion,),
+            topics=topics().terms(text.replace("Acme", "·"), "de"),
         ),
         "sources": (source,),
         "first_source": source,

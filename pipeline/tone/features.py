@@ -1,7 +1,7 @@
 """What a text looks like to the classifier: hashed words and letters, made for a whole batch at once with numpy.
 
-Words and pairs of words take the buckets below ``BLOCK``; runs of 2 to 5 letters within a word with its borders
-(``char_wb``) take those above. A run is known by a hash of its characters; nothing of the text itself is kept.
+Words and pairs of words take the buckets below ``BLOCK``; runs of 2 to 5 letters within a word, one border counted in,
+take those above. A run is known by a hash of its characters; nothing of the text itself is kept.
 """
 
 from __future__ import annotations

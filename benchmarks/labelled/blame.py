@@ -21,8 +21,8 @@ from pipeline.configuration import Brand
 from pipeline.draft import Match
 from pipeline.matching import Matcher
 from pipeline.tone.blame import Span, spans_of
+from pipeline.tone.classifier import ClassifierEngine
 from pipeline.tone.mask import mask
-from pipeline.tone.rules import RulesEngine
 
 HERE = Path(__file__).parent
 
@@ -53,7 +53,7 @@ def read_rows(path: Path = HERE / "blame.jsonl") -> list[Row]:
 
 def answers(rows: Iterable[Row], brands: Mapping[str, Brand]) -> Iterator[Answer]:
     matcher = Matcher(brands)
-    engines = {lang: RulesEngine(lang) for lang in ("de", "en")}
+    engines = {lang: ClassifierEngine(lang) for lang in ("de", "en")}
     for row in rows:
         matches, _ = matcher.find(row.text)
         spans = spans_of(row.text, matches)
@@ -63,7 +63,7 @@ def answers(rows: Iterable[Row], brands: Mapping[str, Brand]) -> Iterator[Answer
             yield Answer(row, brand, wanted, found, whole)
 
 
-def _tone(engine: RulesEngine, text: str, matches: Sequence[Match], spans: Sequence[Span]) -> str:
+def _tone(engine: ClassifierEngine, text: str, matches: Sequence[Match], spans: Sequence[Span]) -> str:
     """The tone of some parts of a text with its names masked."""
     parts = [
         mask(text[start:end], [(m.start - start, m.end - start) for m in matches if start <= m.start < end])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
 
@@ -10,33 +10,22 @@ import numpy as np
 
 from pipeline.mention import Tone
 from pipeline.tone.calibration import label_of
-from pipeline.tone.engine import Score, Scorer
-from pipeline.tone.english import English
+from pipeline.tone.engine import Score
 from pipeline.tone.features import Floats, counted
-from pipeline.tone.german import German
 from pipeline.tone.model import Model, ModelError, read_model
-from pipeline.tone.rules import capped
+from pipeline.tone.rules import LANGUAGES, capped, scorer
 from pipeline.tone.signals import signals
 from pipeline.words import Channel
 
-SCORERS: dict[str, Callable[[], Scorer]] = {"de": German, "en": English}
-LANGUAGES = tuple(SCORERS)
-"""The languages whose tone is known."""
 _LEAST = 1e-6
 
 
 @lru_cache(maxsize=len(LANGUAGES))
 def base_model(lang: str) -> Model:
     """The model that ships with the program; read once, never changed. Raises KeyError for a language without one."""
-    if lang not in SCORERS:
+    if lang not in LANGUAGES:
         raise KeyError(lang)
     return read_model(files(__package__).joinpath("models", f"{lang}.npz").read_bytes())
-
-
-@lru_cache(maxsize=len(LANGUAGES))
-def scorer(lang: str) -> Scorer:
-    """The rules of a language, built once."""
-    return SCORERS[lang]()
 
 
 class ClassifierEngine:

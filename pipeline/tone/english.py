@@ -1,9 +1,10 @@
-"""English word rules: those of vaderSentiment 3.3.2, with its lexicon read from the installed package."""
+"""English word rules: those of vaderSentiment 3.3.2, with the lexicon of the installed package, and words of ours."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from importlib.resources import files
 
 from pipeline.tone.engine import CAPITALS, NEGATED, Score, combine, shift_at
@@ -34,6 +35,19 @@ def load_vocabulary() -> Vocabulary:
         negations=frozenset(NEGATE),
         phrases={phrase: float(value) for phrase, value in SPECIAL_CASES.items()},
     )
+
+
+@lru_cache(maxsize=1)
+def service_vocabulary() -> Vocabulary:
+    """VADER's vocabulary and our own words of service, travel and trade (``lexicon_en.txt``); VADER's win."""
+    stock = load_vocabulary()
+    return replace(stock, valences={**dict(_own_words()), **stock.valences})
+
+
+def _own_words() -> Iterator[tuple[str, float]]:
+    for line in files(__package__).joinpath("lexicon_en.txt").read_text(encoding="utf-8").splitlines():
+        valence, *words = line.split("#", 1)[0].split() or ("0",)
+        yield from ((word, float(valence)) for word in words)
 
 
 def _rows(name: str) -> list[tuple[str, str]]:

@@ -14,14 +14,14 @@ import numpy as np
 from pipeline.matching import Matcher
 from pipeline.mention import Tone
 from pipeline.steps.language import CLEAR, SURE, LangidDetector, letters_of
-from pipeline.tone.classifier import LANGUAGES, ClassifierEngine, base_model
+from pipeline.tone.classifier import ClassifierEngine, base_model
 from pipeline.tone.copies import digests_of
 from pipeline.tone.features import Floats, Integers
 from pipeline.tone.labelled import Labelled, LabelledError
 from pipeline.tone.mask import MASK, mask
 from pipeline.tone.measures import TONES, auc, calibration_error, confusion, f1_figures, f1_of, interval
 from pipeline.tone.model import Model
-from pipeline.tone.rules import RulesEngine
+from pipeline.tone.rules import LANGUAGES, RulesEngine
 from pipeline.words import ToneLabel
 
 SMALLEST_SLICE = 30

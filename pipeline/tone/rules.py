@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from pipeline.mention import Tone
 from pipeline.tone.calibration import CURVES, label_of
 from pipeline.tone.engine import Scorer
-from pipeline.tone.english import English
+from pipeline.tone.english import English, service_vocabulary
 from pipeline.tone.german import German
 from pipeline.words import Channel
 
 HEAD, TAIL = 4000, 1000
 """Of a longer text its first and last characters are scored: complaint and verdict stand there."""
 
-_SCORERS: dict[str, Callable[[], Scorer]] = {"de": German, "en": English}
-LANGUAGES = tuple(_SCORERS)
+SCORERS: dict[str, Callable[[], Scorer]] = {"de": German, "en": lambda: English(service_vocabulary())}
+LANGUAGES = tuple(SCORERS)
 """The languages whose tone the rules know."""
+
+
+@lru_cache(maxsize=len(LANGUAGES))
+def scorer(lang: str) -> Scorer:
+    """The rules of a language, built once. Raises KeyError for a language that has none."""
+    return SCORERS[lang]()
 
 
 class RulesEngine:
@@ -24,7 +31,7 @@ class RulesEngine:
 
     def __init__(self, lang: str) -> None:
         self.name = f"rules-{lang}"
-        self._scorer = _SCORERS[lang]()
+        self._scorer = scorer(lang)
         self._curve = CURVES[lang]
 
     def tone(self, texts: Sequence[str], channels: Sequence[Channel | None] | None = None) -> list[Tone]:

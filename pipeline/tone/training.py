@@ -17,13 +17,13 @@ import numpy as np
 import numpy.typing as npt
 from msgspec.structs import replace
 
-from pipeline.tone.classifier import scorer, stacked
+from pipeline.tone.classifier import stacked
 from pipeline.tone.copies import digests_of, groups_of
 from pipeline.tone.features import SIZE, Counted, Floats, Integers, counted
 from pipeline.tone.labelled import Labelled, LabelledError
 from pipeline.tone.measures import TONES, f1_figures
 from pipeline.tone.model import IDF_STEP, STEPS, About, Model, values
-from pipeline.tone.rules import capped
+from pipeline.tone.rules import capped, scorer
 from pipeline.tone.signals import CHANNELS, NAMES, signals
 
 FOLDS = 5

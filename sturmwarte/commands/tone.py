@@ -120,7 +120,7 @@ def _matcher(names: list[str] | None, config: Path | None) -> Matcher:
 
 
 def _known(lang: str | None) -> None:
-    from pipeline.tone.classifier import LANGUAGES
+    from pipeline.tone.rules import LANGUAGES
 
     if lang is not None:
         one_of(lang, LANGUAGES, "evaluate.unknown_language")

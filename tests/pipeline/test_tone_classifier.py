@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 
 from pipeline.examples import EXAMPLE_BRANDS
 from pipeline.matching import Matcher
-from pipeline.tone.classifier import LANGUAGES, ClassifierEngine, base_model
+from pipeline.tone.classifier import ClassifierEngine, base_model
 from pipeline.tone.copies import digests_of, groups_of
 from pipeline.tone.evaluation import evaluate, masked, sign_f1
 from pipeline.tone.features import BLOCK, SIZE, counted, spelled
 from pipeline.tone.labelled import Labelled, LabelledError, read_labelled
 from pipeline.tone.measures import auc, calibration_error, f1_figures
 from pipeline.tone.model import Model, ModelError, load_model, read_model
+from pipeline.tone.rules import LANGUAGES
 from pipeline.tone.training import rules_digest, train
 from pipeline.words import Channel, ToneLabel
 from sturmwarte.command import invoke

@@ -382,7 +382,13 @@ def test_work_stays_bounded_on_hostile_texts(piece: str) -> None:
 
 RULES = Matcher(
     {
-        "lumo": Brand(name="Lumo", ambiguous=("Lumo",), context=("Strom", "IC"), unless={"Lumo": ("Katze",)}),
+        "lumo": Brand(
+            name="Lumo",
+            ambiguous=("Lumo",),
+            context=("Strom", "IC"),
+            unless={"Lumo": ("Katze",)},
+            exclusions=("sich Lumo",),
+        ),
         "nordbank": Brand(name="Nordbank", aliases=("Blaukarte",), typos=True, exclusions=("Nordbank-Branche",)),
         "sud": Brand(name="SUD", context=("Konto",), ambiguous=("Südblick",), names=("Südblick",)),
         "plus": Brand(name="Werk & Rad", exclusions=("freie Werk & Rad",)),
@@ -414,6 +420,8 @@ RULES_TABLE = [
     ("@nordbnak und x@nordbnak.de", ""),
     ("https://nordbnak.example/ und a.example/nordbnak", ""),
     # exclusions hold in every spelling, and where the word goes on
+    ("Er brach sich Lumo, der Strom", ""),
+    ("Er kauft sich Lumotickets", "lumo:Lumotickets"),
     ("Die Nordbankbranche, die Nordbank Branche", ""),
     # a name of three capitals in lower case needs context, a unit is none
     ("mein konto bei der sud", "sud:sud"),

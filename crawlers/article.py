@@ -10,13 +10,15 @@ from crawlers.dates import parse_date
 from crawlers.parsing import Links, PageFile, Parsed, ParsedItem
 from crawlers.select import first, select, tree_of
 from crawlers.structured import Node, json_ld, listed, text_value, types_of, walk
-from crawlers.text import Element, decode, one_line
+from crawlers.text import Element, bearable, decode, one_line
 from pipeline.identity import canonical_url, folded_letters
 from pipeline.item import Published
 from pipeline.words import Answer, Kind, Precision
 
 MIN_TEXT = 40
 """Characters below which what was found is a notice or a menu, not an article."""
+MOST_BYTES = 3_000_000
+"""Of a page for the libraries, which take 4 s of processor time for a million."""
 
 _ARTICLES = frozenset(
     {"Article", "NewsArticle", "ReportageNewsArticle", "AnalysisNewsArticle", "OpinionNewsArticle", "BlogPosting"}
@@ -71,7 +73,7 @@ def _extracted(page: PageFile) -> dict[str, Any]:
 
     try:
         found: Any = trafilatura.bare_extraction(
-            decode(page.body, page.headers),
+            _said(page),
             url=page.url,
             favor_precision=True,
             include_comments=False,
@@ -81,6 +83,11 @@ def _extracted(page: PageFile) -> dict[str, Any]:
     except Exception:  # the library raises many kinds on odd markup
         return {}
     return found.as_dict() if found is not None else {}
+
+
+def _said(page: PageFile) -> str:
+    """The page as other libraries can bear it: they parse it for themselves."""
+    return bearable(decode(page.body[:MOST_BYTES], page.headers))
 
 
 def _blocks(raw: str, text: str) -> str:
@@ -145,5 +152,5 @@ def _guessed(page: PageFile) -> Published:
 
     found = None
     with contextlib.suppress(Exception):  # as above
-        found = htmldate.find_date(decode(page.body, page.headers), max_date=page.now.date().isoformat())
+        found = htmldate.find_date(_said(page), max_date=page.now.date().isoformat())
     return parse_date(found, page.now, page.zone) if found else Published(precision=Precision.UNKNOWN)

@@ -25,6 +25,7 @@ _HALF_LETTER = re.compile(
     rb"&#(?:x0{0,8}d[89a-f][0-9a-f]{2}|0{0,8}(?:5529[6-9]|55[3-9]\d\d|56\d{3}|57[0-3]\d\d));", re.IGNORECASE
 )
 _LONG_TAG = re.compile(r"<[^<>]{10000,}")
+_VALUE = re.compile(r"""=\s*(?:"[^"]*"|'[^']*')""")
 _BLOCK, _LINE = "\x1e", "\x1f"
 _BLOCKS = frozenset(
     {"address", "article", "aside", "blockquote", "center", "dd", "details", "dir", "div", "dl", "dt", "fieldset"}
@@ -87,17 +88,22 @@ def _guess(body: bytes) -> str:
     return "utf-8"
 
 
-def _bearable(tag: re.Match[str]) -> str:
-    """A tag, or a plain one in the place of one with thousands of attributes, whose time grows with their square."""
-    return tag[0] if tag[0].count("=") <= MOST_ATTRIBUTES else "<p "
+def bearable(text: str) -> str:
+    """A page with a plain tag in the place of each with thousands of attributes, whose time grows with their square."""
+    return _LONG_TAG.sub(lambda tag: "<p " if _attributes(tag[0]) > MOST_ATTRIBUTES else tag[0], text)
+
+
+def _attributes(tag: str) -> int:
+    """How many attributes a tag has at most, whatever its values hold."""
+    names = _VALUE.sub("=", tag)
+    return max(names.count("="), len(names.split()))
 
 
 def parse_tree(text: str) -> Element:
     """The tree of an HTML page or fragment, whatever is broken in it; a page without any content gives an empty one."""
     parser = html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
     try:
-        bearable = _LONG_TAG.sub(_bearable, text)
-        tree = html.document_fromstring(bearable.encode("utf-8", "replace") or b"<html></html>", parser=parser)
+        tree = html.document_fromstring(bearable(text).encode("utf-8", "replace") or b"<html></html>", parser=parser)
     except (etree.LxmlError, ValueError, AssertionError):
         tree = html.document_fromstring(b"<html><body></body></html>")
     return tree

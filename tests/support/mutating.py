@@ -90,6 +90,7 @@ def huge(size: int = 5_000_000) -> dict[str, bytes]:
         "posts": b'<div class="post" id="p1"><p class="author"><time datetime="2026-11-02">x</time></p></div>'
         * (size // 90),
         "attributes": b"<p " + b" ".join(b'a%d="x"' % number for number in range(size // 12))[: size - 10] + b">",
+        "bare attributes": b"<p " + b" ".join(b"a%d" % number for number in range(size // 8))[: size - 10] + b">",
         "open tag": b"<" * size,
         "ampersands": b"&" * size,
         "one word": b"<p>" + b"a" * size,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from benchmarks.labelled import blame, irony, labels, matching
 from pipeline.examples import EXAMPLE_BRANDS
@@ -24,7 +25,7 @@ from pipeline.tone.labelled import Labelled, read_labelled
 from pipeline.tone.measures import auc, calibration_error, f1_figures
 from pipeline.tone.model import About
 from pipeline.tone.signals import NAMES
-from pipeline.tone.training import cross_validated, prepare, rules_digest, train
+from pipeline.tone.training import GENERAL_STRENGTH, cross_validated, fit, prepare, rules_digest
 
 SEED = 1
 GERMAN = ("mobasa/dev-sim3s-mobasa_v1.xml", "sb10k/sb10k.tsv", "potts/potts.tsv")
@@ -58,7 +59,7 @@ def read(folder: Path, name: str, *, mixed: bool = True) -> list[Labelled]:
 
 def crossed(name: str, rows: Sequence[Labelled], lang: str) -> Crossed:
     """Five folds; near-copies stay together, the model of each fold stands on nothing."""
-    about = About(lang=lang, seed=SEED, texts=len(rows), data=(), columns=NAMES, rules=rules_digest(lang))
+    about = about_model(lang, len(rows))
     prepared = prepare(rows, masked((row.text for row in rows), MATCHER), lang)
     found = cross_validated(prepared, about)
     negative = auc(prepared.label == 0, found[:, 0])
@@ -83,14 +84,21 @@ def left_out(folder: Path, names: Sequence[str], lang: str) -> Iterable[tuple[st
     """Each data set by a model of all the others: what can be hoped for where nobody has corrected anything yet."""
     for name in names:
         others = [row for other in names if other != name for row in read(folder, other)]
-        made = train(others, masked((row.text for row in others), MATCHER), lang, base=None, seed=SEED)
+        about = replace(about_model(lang, len(others)), temperature=base_model(lang).about.temperature)
+        made = fit(prepare(others, masked((row.text for row in others), MATCHER), lang), about, GENERAL_STRENGTH)
         yield name, evaluate(read(folder, name), made, MATCHER, lang)
 
 
-def page(folder: Path) -> str:
-    """The whole page."""
-    parts = [_head(), *_crossed(folder), *_transfer(folder), *_irony(), *_matching(), *_labels(), *_blame()]
-    return "\n".join(parts) + "\n"
+def about_model(lang: str, texts: int) -> About:
+    """What is said of a model that stands on nothing."""
+    return About(lang=lang, seed=SEED, texts=texts, data=(), columns=NAMES, rules=rules_digest(lang))
+
+
+def page(folder: Path) -> Iterable[str]:
+    """The lines of the whole page, as they come to be known."""
+    yield _head()
+    for part in (_crossed(folder), _transfer(folder), _irony(), _matching(), _labels(), _blame()):
+        yield from part
 
 
 def _head() -> str:
@@ -200,10 +208,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--write", type=Path)
     options = parser.parse_args(arguments)
-    text = page(options.folder)
-    print(text)
+    lines = []
+    for line in page(options.folder):
+        print(line, flush=True)
+        lines.append(line)
     if options.write:
-        options.write.write_text(text, "utf-8")
+        options.write.write_text("\n".join(lines) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

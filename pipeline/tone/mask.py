@@ -8,7 +8,9 @@ from collections.abc import Iterable
 from pipeline.tone.ratings import ratings
 
 MASK = "·"
-"""Stands for a name, a handle or an address that was masked: one word, known to no lexicon."""
+"""Stands for a name, a handle or a mail address that was masked: one word, known to no lexicon."""
+LINK = "↗"
+"""Stands for an address of the web: who links seldom complains."""
 NUMBER = "•"
 """Stands for a number: "besser als ·" tells of somebody, "besser als •" of a year."""
 
@@ -32,7 +34,7 @@ def mask(text: str, spans: Iterable[tuple[int, int]] = ()) -> str:
             done = end
     masked = "".join([*parts, text[done:]])
     if "//" in masked or "www." in masked.lower():
-        masked = _ADDRESS.sub(MASK, masked)
+        masked = _ADDRESS.sub(LINK, masked)
     if "@" in masked:
         masked = _HANDLE.sub(MASK, _MAIL.sub(MASK, masked))
     return _without_numbers(masked) if _DIGIT.search(masked) else masked

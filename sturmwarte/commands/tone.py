@@ -63,7 +63,7 @@ def train(
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="option.train_seed")] = 1,
     lang: LangOption = None,
     brand: BrandOption = None,
-    alone: Annotated[bool, typer.Option("--alone", help="option.train_alone")] = False,
+    general: Annotated[bool, typer.Option("--general", help="option.train_general")] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -72,6 +72,7 @@ def train(
 
     from pipeline.tone.classifier import base_model
     from pipeline.tone.evaluation import languages_of, majority_language, masked
+    from pipeline.tone.training import GENERAL_STRENGTH, STRENGTH
     from pipeline.tone.training import train as learn
 
     _known(lang)
@@ -83,9 +84,10 @@ def train(
         raise Refused("train.no_language")
     kept = [row for row, language in zip(rows, languages, strict=True) if language == code]
     names = masked((row.text for row in kept), _matcher(brand, config))
-    made = learn(kept, names, code, base=None if alone else base_model(code), seed=seed)
+    strength = GENERAL_STRENGTH if general else STRENGTH
+    made = learn(kept, names, code, base=None if general else base_model(code), seed=seed, strength=strength)
     made.save(out)
-    if not alone and made.about.base is None:
+    if not general and made.about.base is None:
         note(speech_for().say("command.train.overlap"))
     document = {
         "out": str(out),

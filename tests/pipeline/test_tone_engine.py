@@ -101,7 +101,7 @@ def test_work_grows_with_the_text_and_no_faster() -> None:
 
 def test_masking() -> None:
     text = "United hat um 12:30 auf https://a.example/great @best_friend 40 € verlangt, max@super.example"
-    assert mask(text, [(0, 6)]) == "· hat um • auf · · • € verlangt, ·"
+    assert mask(text, [(0, 6)]) == "· hat um • auf ↗ · • € verlangt, ·"
 
 
 def test_masking_keeps_emoticons_and_versions() -> None:

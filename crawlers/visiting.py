@@ -135,7 +135,9 @@ class Visitor:
         """Have every running crawl end soon; what it has not read yet stays for the next visit."""
         self._stopping = True
         self._house.pacer.close()
-        await asyncio.gather(*(crawler.stop_async() for crawler in list(self._running)), return_exceptions=True)
+        # One that is still opening ends by itself, as nothing is asked any more; stopped now, it would never end.
+        begun = [crawler for crawler in self._running if crawler.engine.running]
+        await asyncio.gather(*(crawler.stop_async() for crawler in begun), return_exceptions=True)
 
     async def _finished(self, row: SourceRow) -> Finished:
         house = self._house

@@ -15,10 +15,12 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from scrapy.core.engine import ExecutionEngine
 
 from crawlers import service
 from crawlers.pacing import Pacer
 from crawlers.service import crawl_forever
+from crawlers.visiting import Visitor
 from pipeline.clock import ScaledClock
 from pipeline.configuration import Configuration
 from pipeline.state.sources import make_due
@@ -181,6 +183,35 @@ def test_stopping_in_the_middle_keeps_what_was_read_and_is_no_failure(
         marks = set(connection.scalars(sa.select(thread_cursor.c.thread)))
     assert 0 < len(marks) < 30
     assert {f"/ p{name[1:]}" for name in marks} == set(board.pipeline.natives)
+
+
+def test_a_crawl_that_is_only_opening_does_not_keep_the_service_from_stopping(
+    board: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opening, ending, stopped = threading.Event(), threading.Event(), threading.Event()
+    close, stop, begin = Pacer.close, Visitor.stop, ExecutionEngine.open_spider_async
+
+    def closing(self: Pacer) -> None:
+        close(self)
+        ending.set()
+
+    async def stopping(self: Visitor) -> None:
+        await stop(self)
+        stopped.set()
+
+    async def begun(self: ExecutionEngine, **given: Any) -> None:
+        await begin(self, **given)
+        opening.set()
+        await asyncio.to_thread(ending.wait, 90)
+        await asyncio.to_thread(stopped.wait, 90)
+
+    monkeypatch.setattr(Pacer, "close", closing)
+    monkeypatch.setattr(Visitor, "stop", stopping)
+    monkeypatch.setattr(ExecutionEngine, "open_spider_async", begun)
+    with running(board):
+        assert opening.wait(90)
+    row = board.row()
+    assert (board.site.asked, row.failures, row.worker) == ([], 0, None)
 
 
 def test_leases_are_renewed_while_every_common_thread_waits(board: Any, pages: Any, monkeypatch: Any) -> None:

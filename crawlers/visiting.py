@@ -136,7 +136,7 @@ class Visitor:
         self._stopping = True
         self._house.pacer.close()
         # One that is still opening ends by itself, as nothing is asked any more; stopped now, it would never end.
-        begun = [crawler for crawler in self._running if crawler.engine.running]
+        begun = [crawler for crawler in self._running if crawler.engine and crawler.engine.running]
         await asyncio.gather(*(crawler.stop_async() for crawler in begun), return_exceptions=True)
 
     async def _finished(self, row: SourceRow) -> Finished:

@@ -649,7 +649,7 @@ def test_statistics_count_mentions_and_revisions(house: House, store: ElasticSto
     assert str(told.pop("engine")).startswith("elasticsearch ")
     assert int(told.pop("bytes")) > 1_000
     assert told == {
-        "version": 1,
+        "version": 2,
         "mentions": 2,
         "revisions": 3,
         "first": OCTOBER.isoformat(),
